@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/rules"
+)
+
+// Guard is a finding of a counterpart or of a codec that no pack can loosen: it
+// joins in under every hit policy, outside max_cost.
+type Guard struct {
+	Code       string        // the finding, for example EXPCRD or missing_required:card.bin
+	Outcome    rules.Outcome // at least this bad
+	ActionCode string        // of a red guard: 14, 54, N7 or 05
+}
+
+// Event is what an engine decides on: facts under a schema, and the guards that
+// its codec raised. It holds no account data.
+type Event struct {
+	*rules.Facts
+	Guards []Guard
+}
+
+// NewEvent returns an event of schema s without facts.
+func NewEvent(s *rules.Schema) *Event { return &Event{Facts: rules.NewFacts(s)} }
+
+// Clone returns an independent copy.
+func (e *Event) Clone() *Event {
+	return &Event{Facts: e.Facts.Clone(), Guards: append([]Guard(nil), e.Guards...)}
+}
+
+// MaxEventBytes bounds the JSON text that ParseEvent takes, inclusive.
+const MaxEventBytes = 1 << 20
+
+// ParseEvent reads an event in its JSON form: the fields of the schema, groups
+// nested, and an optional member "guards". The text is read strictly; an unknown
+// name is an error.
+func ParseEvent(s *rules.Schema, data []byte) (*Event, error) {
+	v, err := strictjson.Parse(data, strictjson.Limits{MaxBytes: MaxEventBytes})
+	if err != nil {
+		return nil, err
+	}
+	return EventFromValue(s, v)
+}
+
+// EventFromValue is ParseEvent for a text that was parsed already.
+func EventFromValue(s *rules.Schema, v strictjson.Value) (*Event, error) {
+	facts, err := rules.DecodeFacts(s, v, "guards")
+	if err != nil {
+		return nil, err
+	}
+	e := &Event{Facts: facts}
+	if g, ok := v.Get("guards"); ok {
+		if e.Guards, err = decodeGuards(g); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func decodeGuards(v strictjson.Value) ([]Guard, error) {
+	bad := func(v strictjson.Value, msg string) error {
+		return &rules.FactError{Field: "guards", Offset: v.Off, Msg: msg}
+	}
+	if v.Kind != strictjson.Array {
+		return nil, bad(v, "must be an array")
+	}
+	var guards []Guard
+	for _, item := range v.Items {
+		var g Guard
+		for _, m := range item.Members {
+			var err error
+			switch {
+			case m.Value.Kind != strictjson.String:
+				err = bad(m.Value, "members of a guard are strings")
+			case m.Name == "code":
+				g.Code = m.Value.Str
+			case m.Name == "outcome":
+				g.Outcome, err = rules.ParseOutcome(m.Value.Str)
+			case m.Name == "action_code":
+				g.ActionCode = m.Value.Str
+			default:
+				err = bad(m.Value, "a guard has the members code, outcome and action_code")
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if item.Kind != strictjson.Object || g.Code == "" {
+			return nil, bad(item, "a guard is an object with a code")
+		}
+		guards = append(guards, g)
+	}
+	return guards, nil
+}
+
+// AppendJSON appends the canonical JSON form that ParseEvent reads.
+func (e *Event) AppendJSON(dst []byte) []byte {
+	return e.Facts.AppendJSON(dst, func(w *canon.Writer) {
+		if len(e.Guards) == 0 {
+			return
+		}
+		w.Key("guards").Array()
+		for _, g := range e.Guards {
+			w.Object().Key("code").String(g.Code).Key("outcome").String(g.Outcome.String())
+			if g.ActionCode != "" {
+				w.Key("action_code").String(g.ActionCode)
+			}
+			w.EndObject()
+		}
+		w.EndArray()
+	})
+}

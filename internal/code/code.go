@@ -1,0 +1,161 @@
+// Package code holds the one table of error codes. A code is numeric, stable
+// and never reused; it is what the WASM ABI returns, what records and metrics
+// carry, and what every exported error of this module answers from Code().
+//
+// Codes are sorted by who must act: 1xx the rule author, 2xx the sender of a
+// message, 3xx the operator, 4xx author or operator (bounds and data), 5xx us.
+package code
+
+import "strconv"
+
+// Code is one row of the table. The zero Code is OK.
+type Code uint16
+
+const (
+	OK Code = 0
+
+	// 1xx: the rule author acts.
+	Compile    Code = 100 // diagnostics; the pack does not compile
+	PackSource Code = 101 // a source file of a pack cannot be read
+	List       Code = 102 // a list file is malformed
+	PackTest   Code = 103 // a test file of a pack is malformed
+
+	// 2xx: the sender acts. The first eleven are the refusals of the verifier, in order.
+	TooLarge     Code = 200
+	NotSigned    Code = 201
+	Malformed    Code = 202
+	Algorithm    Code = 203
+	KeyUnknown   Code = 204
+	KeyRefused   Code = 205
+	Signature    Code = 206
+	Claims       Code = 207
+	Stale        Code = 208
+	BodyHash     Code = 209
+	Replayed     Code = 210
+	BadLine      Code = 211 // a batch line is not a request object
+	BadRequest   Code = 212 // a raw HTTP request message cannot be read
+	Busy         Code = 213 // not taken: too many in flight, or late before verification
+	Repeat       Code = 214 // a genuine retry, answered with the stored bytes
+	UnknownRoute Code = 215
+
+	// 3xx: the operator acts.
+	Config       Code = 300
+	NoKey        Code = 301 // no such key in the ring
+	DuplicateKey Code = 302
+	WeakKey      Code = 303
+	KeyFile      Code = 304 // a key file or key document is unusable
+	KeySource    Code = 305 // a key source cannot be reached or answers wrongly
+	Version      Code = 306 // an artefact of an unknown major version
+	Record       Code = 307 // the record cannot be written
+	MemoryFull   Code = 308 // the replay memory is full
+	NotLowered   Code = 309 // the pack needs a compiler that is not linked in
+	PackFile     Code = 310 // the binary of a pack is damaged
+
+	// 4xx: bounds and data.
+	Decode       Code = 400 // a verified body cannot be decoded
+	Event        Code = 401 // an event does not fit its schema
+	Cost         Code = 410
+	Overflow     Code = 411
+	DivideByZero Code = 412
+	NotANumber   Code = 413
+	Limit        Code = 414 // a named limit was hit
+	Deadline     Code = 415
+	Fact         Code = 416 // a fact is unusable
+	JSON         Code = 417 // text is not strict JSON
+	PAN          Code = 418 // not a card number
+
+	// 5xx: we act.
+	Internal Code = 500
+)
+
+var names = map[Code]string{
+	OK: "ok",
+
+	Compile: "compile", PackSource: "pack_source", List: "list", PackTest: "pack_test",
+
+	TooLarge: "too_large", NotSigned: "not_signed", Malformed: "malformed", Algorithm: "algorithm",
+	KeyUnknown: "key_unknown", KeyRefused: "key_refused", Signature: "signature", Claims: "claims",
+	Stale: "stale", BodyHash: "body_hash", Replayed: "replayed", BadLine: "bad_line",
+	BadRequest: "bad_request", Busy: "busy", Repeat: "repeat", UnknownRoute: "unknown_route",
+
+	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
+	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
+	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
+
+	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
+	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
+	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan",
+
+	Internal: "internal",
+}
+
+// String returns the stable name of c, or "code_N" for a number that is not in the table.
+func (c Code) String() string {
+	if s, ok := names[c]; ok {
+		return s
+	}
+	return "code_" + strconv.Itoa(int(c))
+}
+
+// All returns every code of the table with its name; the caller owns the map.
+func All() map[Code]string {
+	m := make(map[Code]string, len(names))
+	for c, n := range names {
+		m[c] = n
+	}
+	return m
+}
+
+// Coded is what every exported error of this module implements.
+type Coded interface {
+	error
+	Code() uint32
+}
+
+// Of returns the code of the first error in err's tree that has one, OK for a
+// nil error and Internal for an error without any.
+func Of(err error) Code {
+	if err == nil {
+		return OK
+	}
+	if c, ok := find(err); ok {
+		return c
+	}
+	return Internal
+}
+
+func find(err error) (Code, bool) {
+	if c, ok := err.(Coded); ok {
+		return Code(c.Code()), true
+	}
+	switch u := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := u.Unwrap(); inner != nil {
+			return find(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range u.Unwrap() {
+			if c, ok := find(inner); ok {
+				return c, true
+			}
+		}
+	}
+	return OK, false
+}
+
+// Sentinel is an error value that is compared by identity and carries a code.
+type Sentinel struct {
+	code Code
+	text string
+}
+
+// New returns a sentinel; text starts with the package, a colon and a blank.
+func New(c Code, text string) *Sentinel { return &Sentinel{c, text} }
+
+func (s *Sentinel) Error() string { return s.text }
+
+// Code returns the numeric code of the error; it never changes.
+func (s *Sentinel) Code() uint32 { return uint32(s.code) }
+
+// Name returns the stable name of the code.
+func (s *Sentinel) Name() string { return s.code.String() }

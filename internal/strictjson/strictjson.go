@@ -1,0 +1,509 @@
+// Package strictjson reads JSON the way a security boundary must: RFC 8259 to
+// the letter, valid UTF-8 only, no duplicate names, no two names of one object
+// that differ only in case, no lone surrogates, nothing after the value, and
+// bounds on size, depth and the number of values. It never changes a number:
+// numbers are kept as their text.
+//
+// encoding/json takes the last of two equal names, matches names without regard
+// to case and replaces bad UTF-8: two readers of one message may then see two
+// messages. Here such a message is refused.
+package strictjson
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/issuant/issuant/internal/code"
+)
+
+// Bounds used where Limits leaves a zero.
+const (
+	DefaultMaxBytes  = 1 << 20 // inclusive
+	DefaultMaxDepth  = 64      // containers within each other, inclusive
+	DefaultMaxValues = 1 << 17 // values of any kind, inclusive
+)
+
+// Limits bounds what Parse takes; zero means the default, never "no limit".
+type Limits struct {
+	MaxBytes  int
+	MaxDepth  int
+	MaxValues int
+}
+
+// Kind tells what a Value is. The zero Kind is Invalid.
+type Kind uint8
+
+const (
+	Invalid Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Array
+	Object
+)
+
+func (k Kind) String() string {
+	return [...]string{"nothing", "null", "a boolean", "a number", "a string", "an array", "an object"}[k]
+}
+
+// Value is one JSON value. Str holds the decoded text of a string and the
+// literal of a number. Off is the byte offset of its first character.
+type Value struct {
+	Kind    Kind
+	Bool    bool
+	Str     string
+	Items   []Value
+	Members []Member
+	Off     int
+}
+
+// Member is one name and value of an object, in the order of the text.
+type Member struct {
+	Name  string
+	Off   int // byte offset of the name's quotation mark
+	Value Value
+}
+
+// Error tells where a text stops being strict JSON. Its text never quotes the input.
+type Error struct {
+	Offset  int    // byte offset, 0-based
+	Pointer string // RFC 6901 pointer to the value that was being read
+	Msg     string
+}
+
+func (e *Error) Error() string {
+	if e.Pointer == "" {
+		return fmt.Sprintf("json: offset %d: %s", e.Offset, e.Msg)
+	}
+	return fmt.Sprintf("json: offset %d, at %s: %s", e.Offset, strconv.Quote(e.Pointer), e.Msg)
+}
+
+// Code returns the code "json".
+func (e *Error) Code() uint32 { return uint32(code.JSON) }
+
+// Parse reads exactly one JSON value, with blanks before and after it. The
+// result shares no memory with data.
+func Parse(data []byte, lim Limits) (Value, error) {
+	if lim.MaxBytes == 0 {
+		lim.MaxBytes = DefaultMaxBytes
+	}
+	if lim.MaxDepth == 0 {
+		lim.MaxDepth = DefaultMaxDepth
+	}
+	if lim.MaxValues == 0 {
+		lim.MaxValues = DefaultMaxValues
+	}
+	if len(data) > lim.MaxBytes {
+		return Value{}, &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
+	}
+	p := parser{s: string(data), lim: lim}
+	p.blanks()
+	v, err := p.value(0)
+	if err != nil {
+		return Value{}, err
+	}
+	p.blanks()
+	if p.i < len(p.s) {
+		return Value{}, p.fail("text after the value")
+	}
+	return v, nil
+}
+
+type parser struct {
+	s      string
+	i      int
+	lim    Limits
+	values int
+	path   []string
+}
+
+func (p *parser) fail(msg string) error {
+	var ptr strings.Builder
+	for _, name := range p.path {
+		ptr.WriteByte('/')
+		ptr.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(name)))
+	}
+	return &Error{Offset: p.i, Pointer: ptr.String(), Msg: msg}
+}
+
+// clip keeps a hostile name from filling a log.
+func clip(name string) string {
+	if len(name) > 64 {
+		return name[:64] + "..."
+	}
+	return name
+}
+
+func (p *parser) blanks() {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) value(depth int) (Value, error) {
+	if p.values++; p.values > p.lim.MaxValues {
+		return Value{}, p.fail(fmt.Sprintf("more than %d values", p.lim.MaxValues))
+	}
+	if p.i >= len(p.s) {
+		return Value{}, p.fail("text ends where a value should stand")
+	}
+	off := p.i
+	switch c := p.s[p.i]; {
+	case c == '{':
+		return p.object(depth + 1)
+	case c == '[':
+		return p.array(depth + 1)
+	case c == '"':
+		s, err := p.str()
+		return Value{Kind: String, Str: s, Off: off}, err
+	case c == '-' || c >= '0' && c <= '9':
+		n, err := p.number()
+		return Value{Kind: Number, Str: n, Off: off}, err
+	case strings.HasPrefix(p.s[p.i:], "true"):
+		p.i += 4
+		return Value{Kind: Bool, Bool: true, Off: off}, nil
+	case strings.HasPrefix(p.s[p.i:], "false"):
+		p.i += 5
+		return Value{Kind: Bool, Off: off}, nil
+	case strings.HasPrefix(p.s[p.i:], "null"):
+		p.i += 4
+		return Value{Kind: Null, Off: off}, nil
+	}
+	return Value{}, p.fail("no JSON value starts here")
+}
+
+func (p *parser) object(depth int) (Value, error) {
+	v := Value{Kind: Object, Off: p.i}
+	if depth > p.lim.MaxDepth {
+		return v, p.fail(fmt.Sprintf("deeper than %d containers", p.lim.MaxDepth))
+	}
+	p.i++
+	p.blanks()
+	if p.eat('}') {
+		return v, nil
+	}
+	names := nameSet{}
+	for {
+		if p.i >= len(p.s) || p.s[p.i] != '"' {
+			return v, p.fail("a member's name should stand here")
+		}
+		m := Member{Off: p.i}
+		var err error
+		if m.Name, err = p.str(); err != nil {
+			return v, err
+		}
+		if msg := names.add(v.Members, m.Name); msg != "" {
+			p.i = m.Off
+			return v, p.fail(msg)
+		}
+		p.blanks()
+		if !p.eat(':') {
+			return v, p.fail("a colon should stand here")
+		}
+		p.blanks()
+		p.path = append(p.path, m.Name)
+		if m.Value, err = p.value(depth); err != nil {
+			return v, err
+		}
+		p.path = p.path[:len(p.path)-1]
+		v.Members = append(v.Members, m)
+		p.blanks()
+		if p.eat('}') {
+			return v, nil
+		}
+		if !p.eat(',') {
+			return v, p.fail("a comma or } should stand here")
+		}
+		p.blanks()
+	}
+}
+
+// nameSet finds equal and case-equal names: by comparison while an object is
+// small, by a map of folded names from then on, so that a hostile object of
+// many names costs linear time.
+type nameSet struct{ folded map[string]string }
+
+const smallObject = 16
+
+func (n *nameSet) add(members []Member, name string) string {
+	if n.folded == nil && len(members) < smallObject {
+		for i := range members {
+			if have := members[i].Name; len(have) == len(name) && have == name {
+				return "duplicate name"
+			} else if strings.EqualFold(have, name) {
+				return "name differs from another only in case"
+			}
+		}
+		return ""
+	}
+	if n.folded == nil {
+		n.folded = make(map[string]string, 2*smallObject)
+		for i := range members {
+			n.folded[Fold(members[i].Name)] = members[i].Name
+		}
+	}
+	f := Fold(name)
+	if have, ok := n.folded[f]; ok {
+		if have == name {
+			return "duplicate name"
+		}
+		return "name differs from another only in case"
+	}
+	n.folded[f] = name
+	return ""
+}
+
+// Fold maps a name to the representative of its class under Unicode simple
+// folding: two names are equal without case exactly when their folds are equal.
+func Fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < utf8.RuneSelf {
+			if 'a' <= r && r <= 'z' {
+				return r - 'a' + 'A'
+			}
+			return r
+		}
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
+}
+
+func (p *parser) array(depth int) (Value, error) {
+	v := Value{Kind: Array, Off: p.i}
+	if depth > p.lim.MaxDepth {
+		return v, p.fail(fmt.Sprintf("deeper than %d containers", p.lim.MaxDepth))
+	}
+	p.i++
+	p.blanks()
+	if p.eat(']') {
+		return v, nil
+	}
+	for {
+		p.path = append(p.path, strconv.Itoa(len(v.Items)))
+		item, err := p.value(depth)
+		if err != nil {
+			return v, err
+		}
+		p.path = p.path[:len(p.path)-1]
+		v.Items = append(v.Items, item)
+		p.blanks()
+		if p.eat(']') {
+			return v, nil
+		}
+		if !p.eat(',') {
+			return v, p.fail("a comma or ] should stand here")
+		}
+		p.blanks()
+	}
+}
+
+func (p *parser) eat(c byte) bool {
+	if p.i < len(p.s) && p.s[p.i] == c {
+		p.i++
+		return true
+	}
+	return false
+}
+
+func (p *parser) number() (string, error) {
+	start := p.i
+	p.eat('-')
+	if !p.eat('0') && p.digits() == 0 {
+		return "", p.fail("a digit should stand here")
+	}
+	if p.eat('.') && p.digits() == 0 {
+		return "", p.fail("a digit should stand here")
+	}
+	if p.eat('e') || p.eat('E') {
+		if !p.eat('+') {
+			p.eat('-')
+		}
+		if p.digits() == 0 {
+			return "", p.fail("a digit should stand here")
+		}
+	}
+	if p.i-start > 1024 {
+		return "", p.fail("number of more than 1024 characters")
+	}
+	return p.s[start:p.i], nil
+}
+
+func (p *parser) digits() int {
+	start := p.i
+	for p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '9' {
+		p.i++
+	}
+	return p.i - start
+}
+
+func (p *parser) str() (string, error) {
+	p.i++
+	start := p.i
+	for p.i < len(p.s) {
+		c := p.s[p.i]
+		switch {
+		case c == '"':
+			s := p.s[start:p.i]
+			p.i++
+			return s, nil
+		case c == '\\':
+			return p.escaped(start)
+		case c < 0x20:
+			return "", p.fail("control character in a string")
+		case c < utf8.RuneSelf:
+			p.i++
+		default:
+			if err := p.rune(); err != nil {
+				return "", err
+			}
+		}
+	}
+	return "", p.fail("string does not end")
+}
+
+func (p *parser) rune() error {
+	r, size := utf8.DecodeRuneInString(p.s[p.i:])
+	if r == utf8.RuneError && size == 1 {
+		return p.fail("bytes that are not UTF-8")
+	}
+	p.i += size
+	return nil
+}
+
+func (p *parser) escaped(start int) (string, error) {
+	var b strings.Builder
+	b.WriteString(p.s[start:p.i])
+	for p.i < len(p.s) {
+		c := p.s[p.i]
+		switch {
+		case c == '"':
+			p.i++
+			return b.String(), nil
+		case c == '\\':
+			r, err := p.escape()
+			if err != nil {
+				return "", err
+			}
+			b.WriteRune(r)
+		case c < 0x20:
+			return "", p.fail("control character in a string")
+		default:
+			from := p.i
+			if err := p.rune(); err != nil {
+				return "", err
+			}
+			b.WriteString(p.s[from:p.i])
+		}
+	}
+	return "", p.fail("string does not end")
+}
+
+func (p *parser) escape() (rune, error) {
+	if p.i+1 >= len(p.s) {
+		return 0, p.fail("string does not end")
+	}
+	c := p.s[p.i+1]
+	if c == 'u' {
+		return p.unicodeEscape()
+	}
+	const from, to = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
+	at := strings.IndexByte(from, c)
+	if at < 0 {
+		return 0, p.fail("unknown escape")
+	}
+	p.i += 2
+	return rune(to[at]), nil
+}
+
+func (p *parser) unicodeEscape() (rune, error) {
+	r, ok := p.hex4(p.i)
+	if !ok {
+		return 0, p.fail("\\u needs four hexadecimal digits")
+	}
+	if !utf16.IsSurrogate(r) {
+		p.i += 6
+		return r, nil
+	}
+	low, ok := p.hex4(p.i + 6)
+	full := utf16.DecodeRune(r, low)
+	if !ok || full == utf8.RuneError {
+		return 0, p.fail("lone surrogate")
+	}
+	p.i += 12
+	return full, nil
+}
+
+func (p *parser) hex4(at int) (rune, bool) {
+	if at+6 > len(p.s) || p.s[at] != '\\' || p.s[at+1] != 'u' {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(p.s[at+2 : at+6]) {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c >= 'a' && c <= 'f':
+			r = r<<4 | rune(c-'a'+10)
+		case c >= 'A' && c <= 'F':
+			r = r<<4 | rune(c-'A'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// Get returns the member of that exact name.
+func (v Value) Get(name string) (Value, bool) {
+	for i := range v.Members {
+		if v.Members[i].Name == name {
+			return v.Members[i].Value, true
+		}
+	}
+	return Value{}, false
+}
+
+// MisCased returns the first member whose name equals one of the known names
+// without regard to case, but not exactly; "" when there is none.
+func (v Value) MisCased(known ...string) string {
+	for i := range v.Members {
+		for _, k := range known {
+			if v.Members[i].Name != k && strings.EqualFold(v.Members[i].Name, k) {
+				return v.Members[i].Name
+			}
+		}
+	}
+	return ""
+}
+
+// Int64 returns the value of an integer literal: no fraction, no exponent,
+// not beyond 64 bits, "-0" refused. ok is false for anything else.
+func (v Value) Int64() (n int64, ok bool) {
+	if v.Kind != Number || strings.ContainsAny(v.Str, ".eE") || v.Str == "-0" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(v.Str, 10, 64)
+	return n, err == nil
+}
+
+// Float64 returns the value of a number that is finite in 64 bits.
+func (v Value) Float64() (f float64, ok bool) {
+	if v.Kind != Number {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(v.Str, 64)
+	return f, err == nil
+}

@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
+)
+
+// Bounds of a list, inclusive.
+const (
+	MaxListEntries = 1_000_000
+	MaxListValue   = 256 // bytes
+)
+
+// ListEntry is one value of a list: keyed references, BINs, requestor ids; never account data.
+type ListEntry struct {
+	Value   string
+	Expires time.Time // not a member from that instant on; zero = never expires
+	Note    string
+}
+
+// List is an immutable set of strings with expiry. It is safe for concurrent use.
+type List struct {
+	name    string
+	expires map[string]time.Time
+	digest  string
+}
+
+// ErrList is wrapped by the errors of NewList.
+var ErrList = code.New(code.List, "rules: bad list")
+
+// NewList returns a list of at most MaxListEntries entries. Of entries with equal
+// values the one that expires last counts. A value that looks like a card number
+// (13 to 19 digits with a valid check digit) is refused: lists hold references.
+func NewList(name string, entries []ListEntry) (*List, error) {
+	if len(entries) > MaxListEntries {
+		return nil, fmt.Errorf("%w %q: more than %d entries", ErrList, name, MaxListEntries)
+	}
+	l := &List{name: name, expires: make(map[string]time.Time, len(entries))}
+	for i, e := range entries {
+		if e.Value == "" || len(e.Value) > MaxListValue {
+			return nil, fmt.Errorf("%w %q: entry %d: a value has 1 to %d bytes", ErrList, name, i+1, MaxListValue)
+		}
+		if LooksLikePAN(e.Value) {
+			return nil, fmt.Errorf("%w %q: entry %d looks like a card number; lists hold keyed references", ErrList, name, i+1)
+		}
+		if have, ok := l.expires[e.Value]; ok && (have.IsZero() || !e.Expires.IsZero() && !e.Expires.After(have)) {
+			continue
+		}
+		l.expires[e.Value] = e.Expires
+	}
+	l.digest = l.sum()
+	return l, nil
+}
+
+func (l *List) sum() string {
+	values := make([]string, 0, len(l.expires))
+	for v := range l.expires {
+		values = append(values, v)
+	}
+	sort.Strings(values)
+	w := canon.NewWriter(nil)
+	w.Array()
+	for _, v := range values {
+		w.Array().String(v)
+		if at := l.expires[v]; at.IsZero() {
+			w.Null()
+		} else {
+			w.Time(at)
+		}
+		w.EndArray()
+	}
+	w.EndArray()
+	sum := sha256.Sum256(w.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+// Name returns the name by which rules read the list.
+func (l *List) Name() string { return l.name }
+
+// Len returns the number of values, expired ones included.
+func (l *List) Len() int { return len(l.expires) }
+
+// Digest returns the lower-case hexadecimal SHA-256 of values and expiries.
+func (l *List) Digest() string { return l.digest }
+
+// Contains reports whether v is a member at the instant now.
+func (l *List) Contains(v string, now time.Time) bool {
+	at, ok := l.expires[v]
+	return ok && (at.IsZero() || now.Before(at))
+}
+
+// Entries returns all entries, expired ones included, sorted by value, without notes.
+func (l *List) Entries() []ListEntry {
+	out := make([]ListEntry, 0, len(l.expires))
+	for v, at := range l.expires {
+		out = append(out, ListEntry{Value: v, Expires: at})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Value < out[j].Value })
+	return out
+}
+
+// LooksLikePAN reports whether s is 13 to 19 digits, blanks and hyphens aside,
+// whose last is the Luhn check digit of the others.
+func LooksLikePAN(s string) bool {
+	sum, n := 0, 0
+	for i := len(s) - 1; i >= 0; i-- {
+		c := s[i]
+		if c == ' ' || c == '-' {
+			continue
+		}
+		if c < '0' || c > '9' {
+			return false
+		}
+		d := int(c - '0')
+		if n%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		n++
+	}
+	return n >= 13 && n <= 19 && sum%10 == 0
+}

@@ -1,0 +1,204 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/issuant/issuant/internal/code"
+)
+
+// Env is what a condition is judged on.
+type Env struct {
+	Facts *Facts
+	Now   time.Time
+	Lists []*List // by index of Manifest.Lists
+}
+
+// Condition is a compiled condition. Implementations are immutable, safe for
+// concurrent use, pure, and never panic.
+type Condition interface {
+	// Judge returns the verdict; the code is OK unless the verdict is Error.
+	Judge(env *Env) (Truth, code.Code)
+	// Cost is the static worst case of the counted cost of one Judge.
+	Cost() int64
+	// Fields returns the indices of the fields that the condition reads, sorted.
+	Fields() []int
+	// Leaves judges each leaf comparison on its own, in the order of the text.
+	Leaves(env *Env) []Leaf
+}
+
+// Leaf is one comparison, membership test, function call or bare boolean that a
+// condition is made of.
+type Leaf struct {
+	Text   string // as it stands in the source
+	Fields []int  // the fields it reads
+	Truth  Truth
+	Code   code.Code // why Truth is Error
+	Flips  []Flip    // one-field changes that may turn the leaf, smallest first
+}
+
+// Flip is a candidate change of one field; a nil Value makes it absent.
+type Flip struct {
+	Field int
+	Value any
+}
+
+// Verdict is the result for one rule.
+type Verdict struct {
+	Truth Truth
+	Code  code.Code // why Truth is Error
+	Hit   bool      // Truth is True, or Unknown under on_missing: hit
+	Ran   bool      // false: not selected by percent, or a shadow rule past its until
+}
+
+// Run is the result of judging a pack on the facts of one event.
+type Run struct {
+	Verdicts []Verdict // by rule, in the order of Manifest.Rules
+	Section  int       // index of the first section that is true, or -1
+	Cost     int64     // counted cost
+}
+
+// Pack is a compiled pack with its lists. It is immutable and safe for concurrent use.
+type Pack struct {
+	manifest *Manifest
+	id       string
+	rules    []Condition
+	sections []Condition
+	lists    []*List
+	greens   []int
+	idField  int
+}
+
+// ErrPack is wrapped by the errors of NewPack and WithLists.
+var ErrPack = code.New(code.PackFile, "rules: bad pack")
+
+// NewPack puts a pack together from its manifest and its compiled conditions, one
+// for each rule and section. It is for compilers; users call compile.FS or Load.
+// The manifest must not be changed afterwards. Lists that are declared but not
+// given are empty.
+func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, error) {
+	if len(rules) != len(m.Rules) || len(sections) != len(m.Sections) {
+		return nil, fmt.Errorf("%w: it needs one condition for each rule and section", ErrPack)
+	}
+	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
+	for _, name := range m.GreenRequires {
+		i, ok := m.Schema.Lookup(name)
+		if !ok {
+			return nil, fmt.Errorf("%w: green_requires names the unknown field %q", ErrPack, name)
+		}
+		p.greens = append(p.greens, i)
+	}
+	if i, ok := m.Schema.Lookup("id"); ok {
+		p.idField = i
+	}
+	p.lists = make([]*List, len(m.Lists))
+	for i, d := range m.Lists {
+		empty, err := NewList(d.Name, nil)
+		if err != nil {
+			return nil, err
+		}
+		p.lists[i] = empty
+	}
+	return p.WithLists(lists...)
+}
+
+// WithLists returns the pack with the given lists in place of those of the same
+// name; conditions are not compiled again.
+func (p *Pack) WithLists(lists ...*List) (*Pack, error) {
+	q := *p
+	q.lists = append([]*List(nil), p.lists...)
+	for _, l := range lists {
+		found := false
+		for i, d := range p.manifest.Lists {
+			if d.Name == l.Name() {
+				q.lists[i], found = l, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("%w: list %q is not declared", ErrPack, l.Name())
+		}
+	}
+	return &q, nil
+}
+
+// Manifest returns the source form; it must not be changed.
+func (p *Pack) Manifest() *Manifest { return p.manifest }
+
+// ID returns the digest of the source: see Manifest.ID.
+func (p *Pack) ID() string { return p.id }
+
+// Schema returns the schema whose facts the pack judges.
+func (p *Pack) Schema() *Schema { return p.manifest.Schema }
+
+// Lists returns the lists in the order of their declarations; the slice must not be changed.
+func (p *Pack) Lists() []*List { return p.lists }
+
+// Condition returns the compiled condition of rule i.
+func (p *Pack) Condition(i int) Condition { return p.rules[i] }
+
+// Env returns what conditions of this pack are judged on.
+func (p *Pack) Env(f *Facts, now time.Time) *Env {
+	return &Env{Facts: f, Now: now, Lists: p.lists}
+}
+
+// MissingForGreen returns the indices of the green_requires facts that are absent.
+func (p *Pack) MissingForGreen(f *Facts) []int {
+	var missing []int
+	for _, i := range p.greens {
+		if f.At(i) == nil {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+// Run judges every rule and section on f, which must have the pack's schema. A
+// rule that would take the counted cost beyond max_cost is an Error of code Cost,
+// and so is every rule after it, whatever it would have cost.
+func (p *Pack) Run(f *Facts, now time.Time) Run {
+	env := p.Env(f, now)
+	run := Run{Verdicts: make([]Verdict, len(p.rules)), Section: -1}
+	for i, cond := range p.rules {
+		r := &p.manifest.Rules[i]
+		if r.Shadow && !r.Until.IsZero() && !now.Before(r.Until) || !p.selected(r, f) {
+			continue
+		}
+		v := &run.Verdicts[i]
+		v.Ran = true
+		v.Truth, v.Code = p.judge(cond, env, &run.Cost)
+		v.Hit = v.Truth == True || v.Truth == Unknown && r.OnMissing == HitIt
+	}
+	for i, cond := range p.sections {
+		if truth, _ := p.judge(cond, env, &run.Cost); truth == True {
+			run.Section = i
+			break
+		}
+	}
+	return run
+}
+
+func (p *Pack) judge(cond Condition, env *Env, cost *int64) (Truth, code.Code) {
+	next := *cost + cond.Cost()
+	if next > p.manifest.MaxCost {
+		*cost = p.manifest.MaxCost
+		return Error, code.Cost
+	}
+	*cost = next
+	return cond.Judge(env)
+}
+
+// selected decides a percentage by the hash of event id and rule id, so that it
+// is the same in every run and every runtime. An event without id is selected.
+func (p *Pack) selected(r *Rule, f *Facts) bool {
+	if r.Percent >= 100 || p.idField < 0 {
+		return true
+	}
+	id, ok := f.At(p.idField).(string)
+	if !ok {
+		return true
+	}
+	sum := sha256.Sum256([]byte(id + "\x00" + r.ID))
+	return binary.BigEndian.Uint64(sum[:8])%100 < uint64(r.Percent)
+}
