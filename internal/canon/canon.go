@@ -6,7 +6,8 @@
 // in UTF-8 with only the escapes that JSON demands (\" \\ \b \f \n \r \t and
 // \u00xx in lower case for the other control characters), invalid UTF-8 replaced
 // by U+FFFD, integers in plain decimal, floats in the shortest form that reads
-// back to the same value, with an exponent outside [1e-6, 1e21). NaN and the
+// back to the same value, with an exponent outside [1e-6, 1e21): the number form of
+// RFC 8785. NaN and the
 // infinities have no JSON form and are written as null.
 package canon
 
@@ -78,7 +79,13 @@ func AppendFloat(dst []byte, f float64) []byte {
 		return append(dst, '0')
 	}
 	if abs := math.Abs(f); abs < 1e-6 || abs >= 1e21 {
-		return strconv.AppendFloat(dst, f, 'e', -1, 64)
+		dst = strconv.AppendFloat(dst, f, 'e', -1, 64)
+		// Go writes at least two digits of exponent; RFC 8785 writes e-7, not e-07.
+		if n := len(dst); dst[n-2] == '0' && dst[n-3] == '-' {
+			dst[n-2] = dst[n-1]
+			dst = dst[:n-1]
+		}
+		return dst
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
 }

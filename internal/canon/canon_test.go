@@ -1,0 +1,102 @@
+package canon_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/issuant/issuant/internal/canon"
+)
+
+func Example() {
+	w := canon.NewWriter(nil)
+	w.Object().Key("id").String("e-1").Key("score").Float(0.30000000000000004).
+		Key("codes").Strings([]string{"FRB", "BNB"}).Key("note").Null().EndObject()
+	fmt.Println(string(w.Bytes()))
+	// Output: {"id":"e-1","score":0.30000000000000004,"codes":["FRB","BNB"],"note":null}
+}
+
+func TestStringsHaveOneForm(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                     `""`,
+		"plain":                `"plain"`,
+		`q"b\s`:                `"q\"b\\s"`,
+		"\b\f\n\r\t":           `"\b\f\n\r\t"`,
+		"\x00\x1f\x7f":         "\"\\u0000\\u001f\x7f\"",
+		"<script>&amp;</a>":    `"<script>&amp;</a>"`,
+		"é\u2028\u2029😀":       "\"é\u2028\u2029😀\"",
+		"bad\xffend":           "\"bad\uFFFDend\"",
+		"\xed\xa0\x80":         "\"\uFFFD\uFFFD\uFFFD\"",
+		"genuine \uFFFD stays": "\"genuine \uFFFD stays\"",
+	} {
+		if got := string(canon.AppendString(nil, in)); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestFloatsHaveOneForm(t *testing.T) {
+	negativeZero := math.Copysign(0, -1)
+	for _, tc := range []struct {
+		in   float64
+		want string
+	}{
+		{0, "0"}, {negativeZero, "0"}, {1, "1"}, {-1.5, "-1.5"}, {1e6, "1000000"},
+		{0.1, "0.1"}, {1e-6, "0.000001"}, {1e-7, "1e-7"}, {1e20, "100000000000000000000"},
+		{1e21, "1e+21"}, {5e-324, "5e-324"}, {1.5e-10, "1.5e-10"}, {-2e-9, "-2e-9"}, {math.MaxFloat64, "1.7976931348623157e+308"},
+		{math.NaN(), "null"}, {math.Inf(1), "null"}, {math.Inf(-1), "null"},
+	} {
+		if got := string(canon.AppendFloat(nil, tc.in)); got != tc.want {
+			t.Errorf("%v: got %s, want %s", tc.in, got, tc.want)
+		}
+	}
+}
+
+func TestWriterPlacesCommas(t *testing.T) {
+	w := canon.NewWriter([]byte("line: "))
+	w.Object().Key("a").Array().Int(-1).Uint(2).Object().EndObject().Array().EndArray().EndArray()
+	w.Key("b").Bool(true).Key("c").StringOrNull("").Key("d").StringOrNull("x")
+	w.Key("t").Time(time.Date(2026, 11, 23, 12, 0, 0, 500, time.FixedZone("", 3600)))
+	w.Key("r").Raw([]byte(`{"x":1}`)).Key("s").Strings(nil).EndObject()
+	const want = `line: {"a":[-1,2,{},[]],"b":true,"c":null,"d":"x","t":"2026-11-23T11:00:00.0000005Z","r":{"x":1},"s":[]}`
+	if got := string(w.Bytes()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// FuzzAppendString: every string has a JSON form that reads back to the same
+// text, bad UTF-8 replaced.
+func FuzzAppendString(f *testing.F) {
+	f.Add("a\"b\\\x00é\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		var back string
+		enc := canon.AppendString(nil, s)
+		if err := json.Unmarshal(enc, &back); err != nil {
+			t.Fatalf("%q: %v", enc, err)
+		}
+		if utf8.ValidString(s) && back != s {
+			t.Fatalf("%q reads back as %q", s, back)
+		}
+		if again := canon.AppendString(nil, back); string(again) != string(enc) {
+			t.Fatalf("not canonical: %q, then %q", enc, again)
+		}
+	})
+}
+
+func FuzzAppendFloat(f *testing.F) {
+	f.Add(0.1)
+	f.Add(1e300)
+	f.Fuzz(func(t *testing.T, x float64) {
+		enc := canon.AppendFloat(nil, x)
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return
+		}
+		var back float64
+		if err := json.Unmarshal(enc, &back); err != nil || back != x {
+			t.Fatalf("%v: %s reads back as %v, %v", x, enc, back, err)
+		}
+	})
+}
