@@ -56,6 +56,7 @@ type Verdict struct {
 // Run is the result of judging a pack on the facts of one event.
 type Run struct {
 	Verdicts []Verdict // by rule, in the order of Manifest.Rules
+	Sections []Verdict // by section; Ran is false for those after the first that is true
 	Section  int       // index of the first section that is true, or -1
 	Cost     int64     // counted cost
 }
@@ -138,6 +139,9 @@ func (p *Pack) Lists() []*List { return p.lists }
 // Condition returns the compiled condition of rule i.
 func (p *Pack) Condition(i int) Condition { return p.rules[i] }
 
+// SectionCondition returns the compiled condition of section i.
+func (p *Pack) SectionCondition(i int) Condition { return p.sections[i] }
+
 // Env returns what conditions of this pack are judged on.
 func (p *Pack) Env(f *Facts, now time.Time) *Env {
 	return &Env{Facts: f, Now: now, Lists: p.lists}
@@ -154,15 +158,39 @@ func (p *Pack) MissingForGreen(f *Facts) []int {
 	return missing
 }
 
-// Run judges every rule and section on f, which must have the pack's schema. A
-// rule that would take the counted cost beyond max_cost is an Error of code Cost,
-// and so is every rule after it, whatever it would have cost.
+// Run judges every section and rule on f, which must have the pack's schema. What
+// would take the counted cost beyond max_cost is an Error of code Cost, and so is
+// everything after it, whatever it would have cost. Sections come first and shadow
+// rules last, so that no shadow rule can take the budget of one that counts.
 func (p *Pack) Run(f *Facts, now time.Time) Run {
 	env := p.Env(f, now)
 	run := Run{Verdicts: make([]Verdict, len(p.rules)), Section: -1}
+	p.runSections(env, &run)
+	p.runRules(env, &run, false)
+	p.runRules(env, &run, true)
+	return run
+}
+
+func (p *Pack) runSections(env *Env, run *Run) {
+	if len(p.sections) == 0 {
+		return
+	}
+	run.Sections = make([]Verdict, len(p.sections))
+	for i, cond := range p.sections {
+		v := &run.Sections[i]
+		v.Ran = true
+		v.Truth, v.Code = p.judge(cond, env, &run.Cost)
+		if v.Hit = v.Truth == True; v.Hit {
+			run.Section = i
+			return
+		}
+	}
+}
+
+func (p *Pack) runRules(env *Env, run *Run, shadow bool) {
 	for i, cond := range p.rules {
 		r := &p.manifest.Rules[i]
-		if r.Shadow && !r.Until.IsZero() && !now.Before(r.Until) || !p.selected(r, f) {
+		if r.Shadow != shadow || shadow && !r.Until.IsZero() && !env.Now.Before(r.Until) || !p.selected(r, env.Facts) {
 			continue
 		}
 		v := &run.Verdicts[i]
@@ -170,13 +198,6 @@ func (p *Pack) Run(f *Facts, now time.Time) Run {
 		v.Truth, v.Code = p.judge(cond, env, &run.Cost)
 		v.Hit = v.Truth == True || v.Truth == Unknown && r.OnMissing == HitIt
 	}
-	for i, cond := range p.sections {
-		if truth, _ := p.judge(cond, env, &run.Cost); truth == True {
-			run.Section = i
-			break
-		}
-	}
-	return run
 }
 
 func (p *Pack) judge(cond Condition, env *Env, cost *int64) (Truth, code.Code) {
