@@ -1,0 +1,15 @@
+module github.com/issuant/issuant/cmd/issuant
+
+go 1.26.0
+
+require (
+	github.com/issuant/issuant v0.0.0
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/spf13/cobra v1.10.2
+	go.yaml.in/yaml/v3 v3.0.6
+	golang.org/x/term v0.45.0
+	golang.org/x/text v0.43.0
+)
+
+replace github.com/issuant/issuant => ../..
