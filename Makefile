@@ -1,0 +1,45 @@
+# The root module and the tool are joined by go.work; benchmarks stands apart,
+# so that its peers' libraries never raise the root's needs.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+FUZZTIME   ?= 1m
+PACK       ?= rules/starter
+
+.PHONY: test race lint vuln fuzz bench soak update
+
+# What a newcomer runs, and what CI runs first.
+test:
+	go vet work
+	go test work
+	cd benchmarks && GOWORK=off go test ./...
+
+race:
+	go test -race work
+
+lint:
+	test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }
+	go vet work
+	cd benchmarks && GOWORK=off go vet ./...
+	go run $(STATICCHECK) ./...
+	cd cmd/issuant && go run $(STATICCHECK) ./...
+	cd benchmarks && GOWORK=off go run $(STATICCHECK) ./...
+
+# Where the database does not answer, one line says so, and that is all.
+vuln:
+	@./.ci/vuln $(GOVULNCHECK)
+
+# Every fuzz target of the workspace, FUZZTIME each.
+fuzz:
+	@./.ci/fuzz $(FUZZTIME)
+
+bench:
+	cd benchmarks && GOWORK=off go test -run '^$$' -bench . -benchtime 1x ./...
+
+# Longer seeded runs than make test allows itself.
+soak:
+	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/...
+
+# Rewrites the golden files; read the difference before you commit it.
+update:
+	go test ./internal/house -run TestExportedAPI -update
+	go test ./rules/compile -update
