@@ -18,9 +18,12 @@ type Decision struct {
 	Outcome    rules.Outcome
 	ActionCode string // 00 green, 85 yellow and orange, else 14, 54, N7 or 05; 96 when SystemError
 
-	Reasons []string // reason codes of what gave the outcome its colour, worst first, then in rule order
-	Guards  []Guard  // all guards of the event
-	Rules   []RuleHit
+	// Reasons are the codes of what gave the joined colour: guards, then rules in
+	// their order, then what the engine found (ReasonDefault and its like). Where
+	// the cardholder cannot be asked, the reason for that stands last.
+	Reasons []string
+	Guards  []Guard   // all guards of the event, built-in ones last
+	Rules   []RuleHit // rules that hit and counted; under hit: first one colour alone
 	Shadow  []RuleHit // hits of shadow rules, without effect
 
 	StepUp  []string      // channels to offer, in order; empty unless Outcome is yellow or orange
@@ -34,8 +37,9 @@ type Decision struct {
 	MissingFacts []string // green_requires facts that are absent
 	Unjudged     []string // ids of red rules that could not be judged
 
-	// SystemError: a yellow or orange that rests on an error and has no usable
-	// method; the counterpart gets its own "system error" instead.
+	// SystemError: something failed (see Degraded) and the yellow or orange that
+	// was left has no usable step-up method. Outcome is then red, and the
+	// counterpart gets its own "system error".
 	SystemError bool
 
 	Cost  int64

@@ -1,0 +1,224 @@
+package engine
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
+)
+
+// Options of an Engine. The zero Options are the strict ones.
+type Options struct {
+	// Methods are the step-up methods that the issuer offers; nil means
+	// DefaultMethods. An empty slice that is not nil means none: then every yellow
+	// and orange becomes red. At most 16, each channel once. The slice is copied.
+	Methods []Method
+}
+
+const maxMethods = 16
+
+// Engine decides on events with the pack that it holds at the moment. It is safe
+// for concurrent use; a decision sees one pack from its start to its end.
+type Engine struct {
+	methods []Method
+	live    atomic.Pointer[loaded]
+}
+
+// loaded is a pack with the indices of the fields that the engine itself reads.
+type loaded struct {
+	pack    *rules.Pack
+	on      fields
+	digests []ListDigest
+	methods []methodField
+}
+
+// fields are indices into the schema; -1 where it has no such field of that type.
+// The built-in guards and the wallet's floor exist for the schema event/v1 alone.
+type fields struct {
+	id, channels                          int
+	cardStatus, cardStage, cardExpired    int
+	walletRecommendation, tokenChannel    int
+	cardRef, cardBIN, cardLast4, tenantID int
+}
+
+type methodField struct {
+	Method
+	age int // index of AgeFact, -1 when the schema has no such Int field
+}
+
+// New returns an engine that decides with p.
+func New(p *rules.Pack, opt Options) (*Engine, error) {
+	if p == nil {
+		return nil, fmt.Errorf("%w: an engine needs a pack", ErrConfig)
+	}
+	methods := opt.Methods
+	if methods == nil {
+		methods = DefaultMethods()
+	}
+	if len(methods) > maxMethods {
+		return nil, fmt.Errorf("%w: more than %d step-up methods", ErrConfig, maxMethods)
+	}
+	seen := map[string]bool{}
+	for _, m := range methods {
+		if m.Channel == "" || seen[m.Channel] {
+			return nil, fmt.Errorf("%w: step-up methods need channels that differ", ErrConfig)
+		}
+		seen[m.Channel] = true
+	}
+	e := &Engine{methods: append([]Method(nil), methods...)}
+	e.live.Store(e.load(p))
+	return e, nil
+}
+
+// Swap puts p in the place of the present pack, atomically: decisions under way
+// end with the pack they began with. A pack of another schema name or major
+// version is refused with ErrSchema, and the present pack stays.
+func (e *Engine) Swap(p *rules.Pack) error {
+	if p == nil {
+		return fmt.Errorf("%w: an engine needs a pack", ErrConfig)
+	}
+	for {
+		old := e.live.Load()
+		have, want := p.Schema(), old.pack.Schema()
+		if have.Name() != want.Name() || have.Version() != want.Version() {
+			return fmt.Errorf("%w: %s/v%d in place of %s/v%d", ErrSchema, have.Name(), have.Version(), want.Name(), want.Version())
+		}
+		if e.live.CompareAndSwap(old, e.load(p)) {
+			return nil
+		}
+	}
+}
+
+// Pack returns the present pack.
+func (e *Engine) Pack() *rules.Pack { return e.live.Load().pack }
+
+// Methods returns a copy of the step-up methods that the engine offers.
+func (e *Engine) Methods() []Method { return append([]Method(nil), e.methods...) }
+
+func (e *Engine) load(p *rules.Pack) *loaded {
+	s := p.Schema()
+	at := func(name string, t rules.Type) int {
+		if i, ok := s.Lookup(name); ok && s.Field(i).Type == t {
+			return i
+		}
+		return -1
+	}
+	l := &loaded{pack: p, on: fields{
+		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
+		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
+		cardRef: at("card.ref", rules.String), cardBIN: at("card.bin", rules.String),
+		cardLast4: at("card.last4", rules.String), tenantID: at("tenant", rules.String),
+	}}
+	if s.Name() == "event" && s.Version() == 1 {
+		l.on.cardStatus, l.on.cardStage = at("card.status", rules.String), at("card.stage", rules.String)
+		l.on.cardExpired = at("card.expired", rules.Bool)
+		l.on.walletRecommendation = at("wallet.recommendation", rules.String)
+		l.on.tokenChannel = at("token.channel", rules.String)
+	}
+	for _, m := range e.methods {
+		l.methods = append(l.methods, methodField{m, at(m.AgeFact, rules.Int)})
+	}
+	for _, list := range p.Lists() {
+		l.digests = append(l.digests, ListDigest{list.Name(), list.Digest()})
+	}
+	return l
+}
+
+// Decide judges ev at the instant now and joins what it finds:
+//
+//	outcome = worst of (guards, hits, wallet floor, on_error when something failed, default)
+//
+// No rule lowers a colour. Where a fact of green_requires is absent, or a red
+// rule that runs cannot be judged, the outcome is at least yellow; the second
+// holds for every pack and hit policy, since green is earned. A yellow or orange
+// for which no step-up method is left is red.
+//
+// Decide never panics and never returns nil. The same pack, lists, methods, event
+// and now give the same decision, byte for byte. An event of another schema is
+// taken over by field names; what cannot be taken over joins in as on_error.
+func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
+	return e.live.Load().decide(ev, now)
+}
+
+// DecideLate is Decide for an event whose deadline has passed: the pack's
+// on_error joins in, with the code "deadline".
+func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
+	return e.live.Load().decide(ev, now, Degradation{Code: code.Deadline.String()})
+}
+
+// decide lets no panic out: a decision that broke is a decline that says so.
+func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decision) {
+	defer func() {
+		if recover() != nil {
+			d = l.broken(ev, now)
+		}
+	}()
+	ev, unfit := l.fit(ev)
+	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest()}
+	j.d = l.begin(ev, now)
+	j.joined = rules.Green
+	j.run = l.pack.Run(ev.Facts, now)
+	j.guards()
+	j.hits()
+	j.walletFloor()
+	j.failures(unfit, late)
+	j.greenRequires()
+	j.join(j.man.Default, kindDefault, ReasonDefault)
+	j.finish()
+	return j.d
+}
+
+func (l *loaded) begin(ev *Event, now time.Time) *Decision {
+	man := l.pack.Manifest()
+	d := &Decision{
+		PackID: l.pack.ID(), PackName: man.Name, PackVersion: man.Version,
+		Now: now.UTC().Round(0), Floor: rules.Green, Lists: l.digests,
+	}
+	if l.on.id >= 0 {
+		d.EventID, _ = ev.At(l.on.id).(string)
+	}
+	d.ID = decisionID(d.PackID, d.EventID, d.Now)
+	return d
+}
+
+func (l *loaded) broken(ev *Event, now time.Time) *Decision {
+	if ev == nil || ev.Facts == nil || ev.Schema() != l.pack.Schema() {
+		ev = NewEvent(l.pack.Schema())
+	}
+	d := l.begin(ev, now)
+	d.Outcome, d.SystemError, d.ActionCode = rules.Red, true, actionSystemError
+	d.Degraded = []Degradation{{Code: code.Internal.String()}}
+	d.Reasons = []string{ReasonDegraded}
+	return d
+}
+
+// fit returns ev with the facts of the pack's own schema, and what was lost.
+func (l *loaded) fit(ev *Event) (*Event, []Degradation) {
+	lost := []Degradation{{Code: code.Event.String()}}
+	s := l.pack.Schema()
+	if ev == nil || ev.Facts == nil {
+		return NewEvent(s), lost
+	}
+	if ev.Schema() == s {
+		return ev, nil
+	}
+	fitted := &Event{Facts: rules.NewFacts(s), Guards: ev.Guards}
+	complete := ev.Schema().Name() == s.Name() && ev.Schema().Version() == s.Version()
+	for i := range ev.Schema().Len() {
+		f := ev.Schema().Field(i)
+		v := ev.At(i)
+		if v == nil {
+			continue
+		}
+		k, ok := s.Lookup(f.Name)
+		if !ok || s.Field(k).Type != f.Type || fitted.Set(f.Name, v) != nil {
+			complete = false
+		}
+	}
+	if complete {
+		lost = nil
+	}
+	return fitted, lost
+}

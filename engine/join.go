@@ -1,0 +1,374 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
+)
+
+// Reason codes of the engine itself; all others are the reasons of rules and the
+// codes of guards.
+const (
+	ReasonDefault      = "DEFAULT"        // the pack's default gave the colour
+	ReasonDegraded     = "DEGRADED"       // something failed: see Degraded
+	ReasonWalletFloor  = "WALLET_FLOOR"   // the wallet's recommendation, or its absence
+	ReasonMissingFacts = "MISSING_FACTS"  // facts of green_requires are absent
+	ReasonUnjudged     = "UNJUDGED"       // a red rule could not be judged
+	ReasonScore        = "SCORE"          // the sum of weights reached a threshold
+	ReasonNoStepUp     = "NO_STEP_UP"     // the cardholder cannot be asked
+	ReasonNoMethod     = "NO_METHOD_LEFT" // no step-up method is usable
+)
+
+// Action codes, after the counterparts' common stock of ISO 8583.
+const (
+	actionApprove     = "00"
+	actionDecline     = "05"
+	actionChallenge   = "85"
+	actionSystemError = "96"
+)
+
+// redActions in order: the answer carries the first that a red guard or hit asks for.
+var redActions = [...]string{"14", "54", "N7", actionDecline}
+
+type kind uint8
+
+const (
+	kindGuard kind = iota
+	kindHit
+	kindMissingHit // it hit because a fact was absent
+	kindScore
+	kindFloor
+	kindFailure
+	kindGreen // green was not earned
+	kindDefault
+)
+
+// ordinary tells whether a yellow of this kind may become green in a section
+// whose no_step_up is green: not when something failed, was missing or was found.
+func (k kind) ordinary() bool { return k == kindHit || k == kindScore || k == kindDefault }
+
+// part is one contribution to the outcome.
+type part struct {
+	outcome rules.Outcome
+	kind    kind
+	reason  string
+	rule    int // index of the rule, -1 when it is none
+}
+
+type joiner struct {
+	*loaded
+	ev     *Event
+	now    time.Time
+	man    *rules.Manifest
+	run    rules.Run
+	d      *Decision
+	joined rules.Outcome
+	parts  []part
+	action uint8 // bit i: a red asked for redActions[i]
+}
+
+func (j *joiner) join(o rules.Outcome, k kind, reason string) { j.add(part{o, k, reason, -1}) }
+
+func (j *joiner) add(p part) {
+	j.joined = j.joined.Join(p.outcome)
+	j.parts = append(j.parts, p)
+}
+
+func (j *joiner) redAction(action string) {
+	for i, a := range redActions {
+		if a == action {
+			j.action |= 1 << i
+			return
+		}
+	}
+	j.action |= 1 << (len(redActions) - 1)
+}
+
+// guards joins the codec's findings and the card's own state.
+func (j *joiner) guards() {
+	for _, g := range j.ev.Guards {
+		j.guard(g)
+	}
+	switch status := j.text(j.on.cardStatus); status {
+	case "lost", "damaged", "unknown":
+		j.guard(Guard{"card_status:" + status, rules.Red, actionDecline})
+	}
+	if j.text(j.on.cardStage) == "blocked" {
+		j.guard(Guard{"card_stage:blocked", rules.Red, actionDecline})
+	}
+	if j.on.cardExpired >= 0 && j.ev.At(j.on.cardExpired) == true {
+		j.guard(Guard{"card_expired", rules.Red, "54"})
+	}
+}
+
+func (j *joiner) guard(g Guard) {
+	g.Code = printable(g.Code)
+	j.d.Guards = append(j.d.Guards, g)
+	j.join(g.Outcome, kindGuard, g.Code)
+	if g.Outcome == rules.Red {
+		j.redAction(g.ActionCode)
+	}
+}
+
+func (j *joiner) text(field int) string {
+	if field < 0 {
+		return ""
+	}
+	s, _ := j.ev.At(field).(string)
+	return s
+}
+
+// hits joins the rules that hit, as the pack's hit policy has it.
+func (j *joiner) hits() {
+	first := true
+	for i := range j.man.Rules {
+		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+		if !v.Hit {
+			continue
+		}
+		hit := RuleHit{r.ID, r.Version, r.Effect, r.Reason, r.Weight, v.Truth == rules.Unknown}
+		if r.Shadow {
+			j.d.Shadow = append(j.d.Shadow, hit)
+			continue
+		}
+		colour, coloured := r.Effect.Outcome()
+		if coloured && j.man.Hit == rules.First && !first {
+			continue
+		}
+		first = first && !coloured
+		j.hit(i, hit, colour, coloured)
+	}
+	j.score()
+}
+
+func (j *joiner) hit(i int, hit RuleHit, colour rules.Outcome, coloured bool) {
+	r := &j.man.Rules[i]
+	j.d.Rules = append(j.d.Rules, hit)
+	j.d.Require = j.d.Require.Join(r.Require)
+	k := kindHit
+	if hit.Missing {
+		k = kindMissingHit
+	}
+	if coloured {
+		j.add(part{colour, k, r.Reason, i})
+		if colour == rules.Red {
+			j.redAction(r.ActionCode)
+		}
+	} else if r.Effect == rules.EffectScore && j.man.Hit == rules.Score {
+		j.d.Score += r.Weight
+	}
+}
+
+// score turns the sum of weights into a colour: the worst of all thresholds that
+// it reaches. A sum that counts an absent fact is no ordinary one.
+func (j *joiner) score() {
+	if j.man.Hit != rules.Score {
+		return
+	}
+	colour := rules.Green
+	for _, t := range j.man.Thresholds {
+		if j.d.Score >= t.From {
+			colour = colour.Join(t.Outcome)
+		}
+	}
+	if colour == rules.Green {
+		return
+	}
+	k := kindScore
+	for _, hit := range j.d.Rules {
+		if hit.Effect == rules.EffectScore && hit.Missing {
+			k = kindMissingHit
+		}
+	}
+	j.join(colour, k, ReasonScore)
+	for i := range j.man.Rules {
+		r := &j.man.Rules[i]
+		if j.run.Verdicts[i].Hit && !r.Shadow && r.Effect == rules.EffectScore && r.Weight > 0 {
+			j.add(part{colour, k, r.Reason, i})
+		}
+	}
+}
+
+// walletFloor joins the wallet's recommendation. Its absence says nothing good: on
+// a wallet token it is yellow, and so is a value that we do not know. A token
+// whose channel is not known counts as a wallet token.
+func (j *joiner) walletFloor() {
+	if j.on.walletRecommendation < 0 {
+		return
+	}
+	switch j.text(j.on.walletRecommendation) {
+	case "approve":
+	case "decline":
+		j.d.Floor = rules.Red
+	case "step_up":
+		j.d.Floor = rules.Yellow
+	default:
+		if j.text(j.on.tokenChannel) != "merchant" {
+			j.d.Floor = rules.Yellow
+		}
+	}
+	if j.d.Floor != rules.Green {
+		j.join(j.d.Floor, kindFloor, ReasonWalletFloor)
+	}
+}
+
+// failures joins on_error for whatever could not be done.
+func (j *joiner) failures(unfit, late []Degradation) {
+	failed := append([]Degradation(nil), unfit...)
+	for i := range j.man.Rules {
+		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+		switch {
+		case r.Shadow || !v.Ran:
+		case v.Truth == rules.Error:
+			failed = append(failed, Degradation{v.Code.String(), r.ID})
+		case v.Truth == rules.Unknown && r.OnMissing == rules.ErrorIt:
+			failed = append(failed, Degradation{code.Fact.String(), r.ID})
+		}
+	}
+	for i := range j.run.Sections {
+		if v := &j.run.Sections[i]; v.Ran && v.Truth == rules.Error {
+			failed = append(failed, Degradation{v.Code.String(), ""})
+		}
+	}
+	failed = append(failed, late...)
+	if len(failed) == 0 {
+		return
+	}
+	j.d.Degraded = failed
+	j.join(j.man.OnError.Join(rules.Yellow), kindFailure, ReasonDegraded)
+}
+
+// greenRequires keeps the outcome from green where it was not earned.
+func (j *joiner) greenRequires() {
+	for _, i := range j.pack.MissingForGreen(j.ev.Facts) {
+		j.d.MissingFacts = append(j.d.MissingFacts, j.pack.Schema().Field(i).Name)
+	}
+	if len(j.d.MissingFacts) > 0 {
+		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)
+	}
+	for i := range j.man.Rules {
+		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+		if v.Ran && !r.Shadow && r.Effect == rules.EffectRed && !v.Hit && (v.Truth == rules.Unknown || v.Truth == rules.Error) {
+			j.d.Unjudged = append(j.d.Unjudged, r.ID)
+		}
+	}
+	if len(j.d.Unjudged) > 0 {
+		j.join(rules.Yellow, kindGreen, ReasonUnjudged)
+	}
+}
+
+// finish turns the joined colour into the decision: sections, methods, codes.
+func (j *joiner) finish() {
+	d := j.d
+	d.Outcome, d.Cost = j.joined, j.run.Cost
+	j.reasons()
+	asks := d.Outcome == rules.Yellow || d.Outcome == rules.Orange
+	if j.run.Section >= 0 {
+		d.Section = j.man.Sections[j.run.Section].Name
+	}
+	switch {
+	case !asks:
+	case j.run.Section >= 0 || j.sectionFailed():
+		j.noStepUp()
+	default:
+		j.stepUp()
+	}
+	d.ActionCode = j.actionCode()
+}
+
+func (j *joiner) actionCode() string {
+	switch {
+	case j.d.SystemError:
+		return actionSystemError
+	case j.d.Outcome == rules.Green:
+		return actionApprove
+	case j.d.Outcome != rules.Red:
+		return actionChallenge
+	}
+	for i, a := range redActions {
+		if j.action&(1<<i) != 0 {
+			return a
+		}
+	}
+	return actionDecline
+}
+
+// reasons names what gave the joined colour, guards first, then rules in their
+// order, then what the engine itself found; each reason once.
+func (j *joiner) reasons() {
+	var own []string
+	for _, p := range j.parts {
+		switch {
+		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault:
+		case p.kind == kindGuard || p.rule >= 0:
+			j.d.Reasons = appendNew(j.d.Reasons, p.reason)
+		default:
+			own = appendNew(own, p.reason)
+		}
+	}
+	for _, r := range own {
+		j.d.Reasons = appendNew(j.d.Reasons, r)
+	}
+	if len(j.d.Reasons) == 0 {
+		j.d.Reasons = []string{ReasonDefault}
+	}
+}
+
+func appendNew(list []string, s string) []string {
+	for _, have := range list {
+		if have == s {
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+// decisionID digests a JSON array, which no two triples share.
+func decisionID(packID, eventID string, now time.Time) string {
+	var buf [320]byte
+	w := canon.NewWriter(buf[:0])
+	w.Array().String(packID).String(eventID).Time(now).EndArray()
+	sum := sha256.Sum256(w.Bytes())
+	return hex.EncodeToString(sum[:])
+}
+
+const maxGuardCode = 64 // bytes
+
+// printable returns a finding code as it may be shown. Codes come from outside:
+// what is long is cut, and a run of digits that may be a card number is masked.
+func printable(s string) string {
+	if len(s) > maxGuardCode {
+		s = strings.ToValidUTF8(s[:maxGuardCode], "") + "..."
+	}
+	return maskPAN(s)
+}
+
+// maskPAN replaces each run of 13 or more digits (single blanks and hyphens
+// within) in which a card number may hide; a shorter text is returned as it is.
+func maskPAN(s string) string {
+	if len(s) < 13 {
+		return s
+	}
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			continue
+		}
+		end, digits := i, 0
+		for k := i; k < len(s) && (s[k] >= '0' && s[k] <= '9' || s[k] == ' ' || s[k] == '-'); k++ {
+			if s[k] >= '0' && s[k] <= '9' {
+				digits++
+				end = k + 1
+			}
+		}
+		if digits >= 13 {
+			return maskPAN(s[:i] + "[masked]" + s[end:])
+		}
+		i = end
+	}
+	return s
+}
