@@ -32,6 +32,10 @@ type Limits struct {
 	MaxBytes  int
 	MaxDepth  int
 	MaxValues int
+
+	// CaseVariants lets names of one object differ only in case: for objects that
+	// hold HTTP header names, whose reader joins them itself. Equal names stay an error.
+	CaseVariants bool
 }
 
 // Kind tells what a Value is. The zero Kind is Invalid.
@@ -192,7 +196,7 @@ func (p *parser) object(depth int) (Value, error) {
 	if p.eat('}') {
 		return v, nil
 	}
-	names := nameSet{}
+	names := nameSet{variants: p.lim.CaseVariants}
 	for {
 		if p.i >= len(p.s) || p.s[p.i] != '"' {
 			return v, p.fail("a member's name should stand here")
@@ -231,7 +235,10 @@ func (p *parser) object(depth int) (Value, error) {
 // nameSet finds equal and case-equal names: by comparison while an object is
 // small, by a map of folded names from then on, so that a hostile object of
 // many names costs linear time.
-type nameSet struct{ folded map[string]string }
+type nameSet struct {
+	variants bool // names may differ in case
+	folded   map[string]string
+}
 
 const smallObject = 16
 
@@ -240,7 +247,7 @@ func (n *nameSet) add(members []Member, name string) string {
 		for i := range members {
 			if have := members[i].Name; len(have) == len(name) && have == name {
 				return "duplicate name"
-			} else if strings.EqualFold(have, name) {
+			} else if !n.variants && strings.EqualFold(have, name) {
 				return "name differs from another only in case"
 			}
 		}
@@ -249,10 +256,10 @@ func (n *nameSet) add(members []Member, name string) string {
 	if n.folded == nil {
 		n.folded = make(map[string]string, 2*smallObject)
 		for i := range members {
-			n.folded[Fold(members[i].Name)] = members[i].Name
+			n.folded[n.key(members[i].Name)] = members[i].Name
 		}
 	}
-	f := Fold(name)
+	f := n.key(name)
 	if have, ok := n.folded[f]; ok {
 		if have == name {
 			return "duplicate name"
@@ -261,6 +268,13 @@ func (n *nameSet) add(members []Member, name string) string {
 	}
 	n.folded[f] = name
 	return ""
+}
+
+func (n *nameSet) key(name string) string {
+	if n.variants {
+		return name
+	}
+	return Fold(name)
 }
 
 // Fold maps a name to the representative of its class under Unicode simple
