@@ -1,0 +1,82 @@
+package secret
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// MinRefKeyBytes is the least length of a reference key.
+const MinRefKeyBytes = 32
+
+// RefKey makes references: the same value under the same key always gives the
+// same reference, and without the key nobody can search it back. (A plain hash of
+// a PAN can be searched back in minutes.) The zero RefKey makes no references.
+// Safe for concurrent use.
+type RefKey struct {
+	id  string
+	key Bytes
+}
+
+// NewRefKey copies key. The id, 1 to 16 of a-z 0-9 _ -, is public: it stands in
+// every reference, so that a reference outlives a rotation. The error is ErrRefKey.
+func NewRefKey(id string, key []byte) (RefKey, error) {
+	if id == "" || len(id) > 16 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) < MinRefKeyBytes {
+		return RefKey{}, ErrRefKey
+	}
+	return RefKey{id, NewBytes(key)}, nil
+}
+
+// ID returns the public id of the key.
+func (k RefKey) ID() string { return k.id }
+
+// Ref returns "id:" and the hex of HMAC-SHA-256(key, domain, 0x00, value). The
+// domain ("pan", "device") keeps equal values of different kinds apart; it must
+// not contain a zero byte. The zero key and an empty value give "".
+func (k RefKey) Ref(domain string, value []byte) string {
+	if k.key.Len() == 0 || len(value) == 0 {
+		return ""
+	}
+	mac := hmac.New(sha256.New, k.key.Reveal())
+	mac.Write([]byte(domain))
+	mac.Write([]byte{0})
+	mac.Write(value)
+	return k.id + ":" + hex.EncodeToString(mac.Sum(nil))
+}
+
+// Ref returns the reference of the card number under k, in the domain "pan".
+func (p PAN) Ref(k RefKey) string { return k.Ref("pan", p.b.bytes()) }
+
+// RefKeys is a current key and those before it, for rotation: new references
+// are made with the current key, look-ups try All. It is immutable.
+type RefKeys struct{ keys []RefKey }
+
+// NewRefKeys takes the current key and the older ones, newest first. The error is
+// ErrRefKeys when an id occurs twice, ErrRefKey when a key is zero.
+func NewRefKeys(current RefKey, older ...RefKey) (*RefKeys, error) {
+	keys := append([]RefKey{current}, older...)
+	for i, k := range keys {
+		if k.key.Len() == 0 {
+			return nil, ErrRefKey
+		}
+		for _, before := range keys[:i] {
+			if before.id == k.id {
+				return nil, ErrRefKeys
+			}
+		}
+	}
+	return &RefKeys{keys}, nil
+}
+
+// Current returns the key that makes new references.
+func (r *RefKeys) Current() RefKey { return r.keys[0] }
+
+// All returns the references of one value under every key, the current first.
+func (r *RefKeys) All(domain string, value []byte) []string {
+	refs := make([]string, len(r.keys))
+	for i, k := range r.keys {
+		refs[i] = k.Ref(domain, value)
+	}
+	return refs
+}

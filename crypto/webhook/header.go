@@ -1,0 +1,118 @@
+package webhook
+
+import (
+	"slices"
+	"strings"
+)
+
+// HeaderValues returns all values of one header. Names match without regard to
+// ASCII case; values of names that differ only in case follow each other in the
+// byte order of the names, so that the result does not depend on map order.
+func HeaderValues(header map[string][]string, name string) []string {
+	var first string
+	var rest []string
+	found := 0
+	for have := range header {
+		if equalASCII(have, name) {
+			if found++; found == 1 {
+				first = have
+			} else {
+				rest = append(rest, have)
+			}
+		}
+	}
+	switch found {
+	case 0:
+		return nil
+	case 1:
+		return header[first]
+	}
+	names := append(rest, first)
+	slices.Sort(names)
+	var values []string
+	for _, n := range names {
+		values = append(values, header[n]...)
+	}
+	return values
+}
+
+// NormalizeHeader returns a copy in which every name is in lower case (ASCII
+// letters only) and names that differ only in case are one, with all values. Open
+// does this by itself for the header it reads.
+func NormalizeHeader(header map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(header))
+	for name := range header {
+		if lower := lowerASCII(name); out[lower] == nil {
+			out[lower] = slices.Clone(HeaderValues(header, name))
+		}
+	}
+	return out
+}
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
+// equalASCII is not strings.EqualFold: that takes U+017F for s and U+212A for k.
+func equalASCII(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lowerByte(a[i]) != lowerByte(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lowerByte(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// token returns the one token of the named header. Sizes come first, so that no
+// amount of values buys more work than measuring them.
+func (v *Verifier) token(header map[string][]string) (string, *Error) {
+	values := HeaderValues(header, v.header)
+	tokens := make([]string, 0, 1)
+	signed := false
+	for _, value := range values {
+		t := value
+		if v.bearer {
+			t = trimBearer(t)
+		}
+		if len(t) > MaxTokenBytes {
+			return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
+		}
+		signed = signed || t != ""
+		tokens = append(tokens, t)
+	}
+	switch {
+	case !signed:
+		return "", refuse(ErrNotSigned, "")
+	case len(tokens) > 1:
+		return "", refuse(ErrMalformed, "header occurs more than once")
+	}
+	return tokens[0], nil
+}
+
+// trimBearer takes the optional scheme from an Authorization value: "Bearer", in
+// any case, and one blank. "Bearer" alone is a scheme without a token.
+func trimBearer(value string) string {
+	const scheme = "bearer"
+	switch {
+	case equalASCII(value, scheme):
+		return ""
+	case len(value) > len(scheme) && value[len(scheme)] == ' ' && equalASCII(value[:len(scheme)], scheme):
+		return value[len(scheme)+1:]
+	}
+	return value
+}

@@ -1,0 +1,116 @@
+package webhook
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// Message is a verified webhook. Only Verifier.Open makes one, and no method
+// changes it; it is safe for concurrent use.
+type Message struct {
+	scheme, route  string
+	keyID, account string
+	iat, exp       int64
+	body           []byte
+	bodyHash       [sha256.Size]byte
+	claims         strictjson.Value
+}
+
+// Body returns the body as received: the very bytes that were given to Open, not a
+// copy. They must not be changed as long as the Message is in use.
+func (m *Message) Body() []byte { return m.body }
+
+// Scheme returns the name of the scheme that verified the message: "pismo".
+func (m *Message) Scheme() string { return m.scheme }
+
+// Route returns the name of the route that the Verifier was made for, "" when it has none.
+func (m *Message) Route() string { return m.route }
+
+// KeyID returns the id of the key that signed.
+func (m *Message) KeyID() string { return m.keyID }
+
+// Account returns the account that the message is for, as digits; "" when the
+// message names none, which only UnsafeAnyAccount lets through.
+func (m *Message) Account() string { return m.account }
+
+// IssuedAt returns the claim iat, in UTC.
+func (m *Message) IssuedAt() time.Time { return time.Unix(m.iat, 0).UTC() }
+
+// Expires returns the claim exp, in UTC. A sender may set it as far ahead as it
+// likes; what lies beyond the year 9999 is given as its last second.
+func (m *Message) Expires() time.Time { return time.Unix(min(m.exp, maxNow), 0).UTC() }
+
+// Claim returns the canonical JSON text of one claim; names match exactly.
+func (m *Message) Claim(name string) (text string, ok bool) {
+	v, ok := m.claims.Get(name)
+	if !ok {
+		return "", false
+	}
+	w := canon.NewWriter(nil)
+	writeValue(w, v)
+	return string(w.Bytes()), true
+}
+
+// ClaimsJSON returns all claims as one canonical JSON object: members sorted by
+// the bytes of their names at every level, no blanks, numbers as they were sent.
+// The caller owns the slice.
+func (m *Message) ClaimsJSON() []byte {
+	w := canon.NewWriter(nil)
+	writeValue(w, m.claims)
+	return w.Bytes()
+}
+
+// Digest returns the SHA-256 of the body in hex.
+func (m *Message) Digest() string { return hex.EncodeToString(m.bodyHash[:]) }
+
+// ReplayKey returns what is the same for every copy of this message, and for no
+// other: "pismo:" and the hex of a SHA-256 over counterpart, account, iat and body
+// hash. It does not cover the token's bytes, which may have many forms, nor the
+// route: a copy on another route has the same key.
+func (m *Message) ReplayKey() string {
+	// Lengths stand before the texts, so that no two triples give the same bytes.
+	b := make([]byte, 0, 128)
+	for _, s := range []string{m.scheme, m.account} {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
+		b = append(b, s...)
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(m.iat))
+	b = append(b, m.bodyHash[:]...)
+	sum := sha256.Sum256(b)
+	return m.scheme + ":" + hex.EncodeToString(sum[:])
+}
+
+func writeValue(w *canon.Writer, v strictjson.Value) {
+	switch v.Kind {
+	case strictjson.Bool:
+		w.Bool(v.Bool)
+	case strictjson.Number:
+		w.Raw([]byte(v.Str))
+	case strictjson.String:
+		w.String(v.Str)
+	case strictjson.Array:
+		w.Array()
+		for _, item := range v.Items {
+			writeValue(w, item)
+		}
+		w.EndArray()
+	case strictjson.Object:
+		members := slices.Clone(v.Members)
+		slices.SortFunc(members, func(a, b strictjson.Member) int { return strings.Compare(a.Name, b.Name) })
+		w.Object()
+		for _, m := range members {
+			w.Key(m.Name)
+			writeValue(w, m.Value)
+		}
+		w.EndObject()
+	default:
+		w.Null()
+	}
+}

@@ -1,0 +1,318 @@
+package webhook
+
+import (
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/issuant/issuant/crypto/jose"
+	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// Names of the Pismo scheme. The header X-Pismo-Sign stands on Pismo's page about
+// third-party wallets, Authorization on its page about verifying webhooks.
+const (
+	PismoScheme  = "pismo"
+	PismoHeader  = "X-Pismo-Sign"
+	PismoIssuer  = "api.pismo.io"
+	PismoSubject = "api-cards-tokenization"
+)
+
+// PismoOptions sets up the verifier for webhooks of the Pismo platform. What is
+// zero takes the strict default; nothing means "off".
+//
+// Source of the format: developers.pismo.io, "Third-party wallets" (the token and
+// its claims were read there: high confidence) and "Verifying webhook requests"
+// (header Authorization; body-hash over the raw body: confirmed by text, not by a
+// published vector).
+type PismoOptions struct {
+	Keys             keyring.Lookup // required: who may sign; keyring.Ring, keyring.Live or source.HTTPS
+	Header           string         // X-Pismo-Sign (default) or another header; before a token in Authorization "Bearer " may stand
+	Accounts         []string       // account-id values that are ours, as digits: all tenants of Pismo may share its keys
+	UnsafeAnyAccount bool           // accept every account, and none; excludes Accounts
+	Subjects         []string       // acceptable sub; default: api-cards-tokenization
+	Issuer           string         // acceptable iss; default: api.pismo.io
+	Skew             time.Duration  // how far clocks may differ: default 60 s, at most 10 min
+	MaxAge           time.Duration  // how old iat may be: default 5 min, at most 24 h
+	MaxBody          int            // bytes, inclusive: default 256 KiB, at most 64 MiB
+	Route            string         // name of the route, for Message.Route
+}
+
+type pismo struct {
+	keys         keyring.Lookup
+	accounts     []string // empty: any
+	subjects     []string
+	issuer       string
+	skew, maxAge time.Duration
+}
+
+// NewPismo returns a verifier for RS256 tokens of the Pismo platform. An error
+// wraps ErrOptions: no keys, neither accounts nor UnsafeAnyAccount or both, an account that is
+// not digits, an empty subject, a header that is no header name, a bound that is negative or too large.
+func NewPismo(o PismoOptions) (*Verifier, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	p := &pismo{
+		keys:     o.Keys,
+		accounts: slices.Clone(o.Accounts),
+		subjects: slices.Clone(o.Subjects),
+		issuer:   orDefault(o.Issuer, PismoIssuer),
+		skew:     orDefault(o.Skew, DefaultSkew),
+		maxAge:   orDefault(o.MaxAge, DefaultMaxAge),
+	}
+	if len(p.subjects) == 0 {
+		p.subjects = []string{PismoSubject}
+	}
+	header := orDefault(o.Header, PismoHeader)
+	return &Verifier{
+		scheme:  p,
+		name:    PismoScheme,
+		route:   o.Route,
+		header:  header,
+		bearer:  equalASCII(header, "Authorization"),
+		maxBody: orDefault(o.MaxBody, DefaultMaxBody),
+	}, nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+func (o *PismoOptions) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...)
+	}
+	switch {
+	case o.Keys == nil:
+		return bad("Keys is missing")
+	case len(o.Accounts) == 0 && !o.UnsafeAnyAccount:
+		return bad("Accounts is missing; all tenants of Pismo may share its keys (UnsafeAnyAccount accepts them all)")
+	case len(o.Accounts) > 0 && o.UnsafeAnyAccount:
+		return bad("Accounts and UnsafeAnyAccount exclude each other")
+	case slices.Contains(o.Subjects, ""):
+		return bad("a subject is empty")
+	case o.Header != "" && !isToken(o.Header):
+		return bad("Header is not a header name")
+	case o.Skew < 0 || o.Skew > MaxSkew:
+		return bad("Skew is not between 0 and %v", MaxSkew)
+	case o.MaxAge < 0 || o.MaxAge > MaxMaxAge:
+		return bad("MaxAge is not between 0 and %v", MaxMaxAge)
+	case o.MaxBody < 0 || o.MaxBody > MaxMaxBody:
+		return bad("MaxBody is not between 0 and %d bytes", MaxMaxBody)
+	}
+	for _, a := range o.Accounts {
+		if !isAccount(a) {
+			return bad("account %q is not 1 to %d digits", a, maxAccountDigits)
+		}
+	}
+	return nil
+}
+
+// isToken reports whether s is a field name of RFC 9110.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := lowerByte(s[i])
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isAccount(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= maxAccountDigits
+}
+
+func (p *pismo) open(m *Message, token string, now time.Time) *Error {
+	jws, err := jose.Parse(token)
+	if err != nil {
+		return fromJOSE(err)
+	}
+	refusal := p.verify(m, jws, now)
+	if refusal != nil {
+		refusal.keyID = saneKeyID(jws.KeyID)
+	}
+	return refusal
+}
+
+func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time) *Error {
+	if jws.Alg != jose.RS256 {
+		return refuse(ErrAlgorithm, "it must be RS256")
+	}
+	if jws.KeyID == "" {
+		return refuse(ErrKeyUnknown, "token names none")
+	}
+	key, ok := p.keys.Lookup(jws.KeyID)
+	if !ok || key == nil {
+		return refuse(ErrKeyUnknown, "")
+	}
+	if why := key.Usable(keyring.UseVerify, jose.RS256, PismoScheme, now); why != "" {
+		return refuse(ErrKeyRefused, why)
+	}
+	// NewRing has looked at the strength already; another Lookup may not have.
+	if pub, ok := key.Public.(*rsa.PublicKey); !ok {
+		return refuse(ErrKeyRefused, "key is not an RSA key")
+	} else if err := keyring.CheckRSA(pub); err != nil {
+		return refuse(ErrKeyRefused, err.Error())
+	}
+	payload, err := jws.VerifyRS256(key.Public)
+	if err != nil {
+		return fromJOSE(err)
+	}
+	m.keyID = key.ID
+	c, refusal := p.claims(m, payload)
+	if refusal != nil {
+		return refusal
+	}
+	if refusal := p.fresh(c, now); refusal != nil {
+		return refusal
+	}
+	return checkBodyHash(m, c.bodyHash)
+}
+
+// checkBodyHash compares with the padded standard Base64 of the body's SHA-256.
+func checkBodyHash(m *Message, claimed string) *Error {
+	m.hashBody()
+	var want [44]byte
+	base64.StdEncoding.Encode(want[:], m.bodyHash[:])
+	if subtle.ConstantTimeCompare(want[:], []byte(claimed)) != 1 {
+		return refuse(ErrBodyHash, "")
+	}
+	return nil
+}
+
+// pismoClaims are the claims that are compared with the clock and the body; the
+// others are checked where they are read.
+type pismoClaims struct {
+	iat, exp, nbf int64
+	hasNBF        bool
+	bodyHash      string
+}
+
+// pismoNames are the claims that are read: one that is written in another case is
+// refused, since another reader may take it for the real one.
+var pismoNames = []string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
+
+// claims reads the payload, whose signature holds already: whatever is wrong with
+// it now is ErrClaims.
+func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Error) {
+	v, err := strictjson.Parse(payload, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxClaimsDepth, MaxValues: maxClaimsValues})
+	if err != nil || v.Kind != strictjson.Object {
+		return c, refuse(ErrClaims, "payload is not a strict JSON object")
+	}
+	if v.MisCased(pismoNames...) != "" {
+		return c, refuse(ErrClaims, "a known claim is written in another case")
+	}
+	var ok bool
+	for _, date := range []struct {
+		name  string
+		value *int64
+	}{{"iat", &c.iat}, {"exp", &c.exp}} {
+		member, _ := v.Get(date.name)
+		if *date.value, ok = member.Int64(); !ok {
+			return c, refuse(ErrClaims, date.name+" is missing or not an integer")
+		}
+	}
+	if nbf, has := v.Get("nbf"); has {
+		if c.nbf, c.hasNBF = nbf.Int64(); !c.hasNBF {
+			return c, refuse(ErrClaims, "nbf is not an integer")
+		}
+	}
+	hash, _ := v.Get("body-hash")
+	if hash.Kind != strictjson.String {
+		return c, refuse(ErrClaims, "body-hash is missing or not a string")
+	}
+	c.bodyHash = hash.Str
+	m.iat, m.exp, m.claims = c.iat, c.exp, v
+	return c, p.parties(m, v)
+}
+
+// parties checks who sent the message, for whom, and under which key.
+func (p *pismo) parties(m *Message, v strictjson.Value) *Error {
+	iss, _ := v.Get("iss")
+	if iss.Kind != strictjson.String || iss.Str != p.issuer {
+		return refuse(ErrClaims, "iss is not the issuer of this route")
+	}
+	sub, _ := v.Get("sub")
+	if sub.Kind != strictjson.String || !slices.Contains(p.subjects, sub.Str) {
+		return refuse(ErrClaims, "sub is not a subject of this route")
+	}
+	if kid, ok := v.Get("kid"); ok && (kid.Kind != strictjson.String || kid.Str != m.keyID) {
+		return refuse(ErrClaims, "kid is not the one of the header")
+	}
+	return p.account(m, v)
+}
+
+func (p *pismo) account(m *Message, v strictjson.Value) *Error {
+	id, ok := v.Get("account-id")
+	if !ok {
+		if len(p.accounts) > 0 {
+			return refuse(ErrClaims, "account-id is missing")
+		}
+		return nil
+	}
+	if id.Kind != strictjson.String && id.Kind != strictjson.Number || !isAccount(id.Str) {
+		return refuse(ErrClaims, "account-id is neither a non-negative integer nor digits")
+	}
+	if len(p.accounts) > 0 && !slices.Contains(p.accounts, id.Str) {
+		return refuse(ErrClaims, "account-id is none of this route")
+	}
+	m.account = id.Str
+	return nil
+}
+
+// fresh holds the claims against the clock. The claims are only compared, never
+// added to, so that no value of a sender can overflow.
+func (p *pismo) fresh(c pismoClaims, now time.Time) *Error {
+	if s := now.Unix(); s < minNow || s > maxNow {
+		return refuse(ErrStale, "clock of the check is not set")
+	}
+	latest := now.Add(p.skew).Unix()
+	oldest := now.Add(-p.skew - p.maxAge)
+	switch {
+	case c.exp <= now.Add(-p.skew).Unix():
+		return refuse(ErrStale, "exp has passed")
+	case c.iat > latest:
+		return refuse(ErrStale, "iat lies ahead")
+	case c.iat < oldest.Unix(), c.iat == oldest.Unix() && oldest.Nanosecond() > 0:
+		return refuse(ErrStale, "iat is too long ago")
+	case c.hasNBF && c.nbf > latest:
+		return refuse(ErrStale, "nbf lies ahead")
+	}
+	return nil
+}
+
+// fromJOSE turns an error of package jose into the refusal of the same name.
+func fromJOSE(err error) *Error {
+	detail := ""
+	if e, ok := errors.AsType[*jose.Error](err); ok {
+		detail = e.Detail()
+	}
+	switch {
+	case errors.Is(err, jose.ErrTooLarge):
+		return refuse(ErrTooLarge, detail)
+	case errors.Is(err, jose.ErrAlgorithm):
+		return refuse(ErrAlgorithm, detail)
+	case errors.Is(err, jose.ErrKey):
+		return refuse(ErrKeyRefused, "key is not an RSA key")
+	case errors.Is(err, jose.ErrSignature):
+		return refuse(ErrSignature, detail)
+	}
+	return refuse(ErrMalformed, detail)
+}
