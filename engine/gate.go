@@ -1,0 +1,419 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
+)
+
+// DefaultRetryWindow is how long after its first arrival a message that comes
+// again gets the stored answer.
+const DefaultRetryWindow = 30 * time.Second
+
+// GateOptions puts a gate together. Verifier, Codec, Engine, Memory and Journal
+// are required.
+type GateOptions struct {
+	Name        string // counterpart in records; default: the codec's name
+	Verifier    *webhook.Verifier
+	Codec       Codec
+	Engine      *Engine
+	Memory      Memory
+	Journal     *Journal
+	RetryWindow time.Duration // inclusive; default DefaultRetryWindow, at most what Memory keeps
+	// StartedAt is when the process started. With a Memory that is not durable,
+	// messages issued before it are refused, since an earlier process may have
+	// answered them. It is required then, unless UnsafeNoStart.
+	StartedAt     time.Time
+	UnsafeNoStart bool
+	// AwaitKey, when not nil, is asked once when a message names a key that is not
+	// known, and may wait until it has arrived, within ctx and bounds of its own;
+	// true means that it is worth looking again. source.HTTPS has such a method.
+	AwaitKey func(ctx context.Context, keyID string) bool
+	// Observe, when not nil, sees each record after it was written: for metrics. It
+	// must not change the record, and is called by many goroutines at once.
+	Observe func(*Record)
+}
+
+// Gate carries a signed webhook from its bytes to its answer: verify, remember,
+// decode, decide, encode, record. It is safe for concurrent use.
+//
+// The caller reads the body (at most Verifier.MaxBody bytes and one more), calls
+// Receive, fills facts of its own into Call.Event, and calls Answer; what it sends
+// back is a Reply in every case:
+//
+//	call, err := gate.Receive(ctx, arrival)
+//	if err != nil {
+//		return engine.ReplyTo(err) // refused, a retry, or not decodable
+//	}
+//	gather(call.Event)
+//	reply, err := gate.Answer(call, time.Now()) // the reply is to be sent even if err != nil
+//
+// Every message leaves one record, and leaves it before its answer; where it
+// cannot be written, the answer is 503.
+type Gate struct {
+	opt     GateOptions
+	started time.Time
+}
+
+// NewGate checks how the parts fit together; every error is an ErrConfig.
+func NewGate(opt GateOptions) (*Gate, error) {
+	bad := func(format string, args ...any) (*Gate, error) {
+		return nil, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
+	}
+	if opt.Verifier == nil || opt.Codec == nil || opt.Engine == nil || opt.Memory == nil || opt.Journal == nil {
+		return bad("a gate needs a verifier, a codec, an engine, a memory and a journal")
+	}
+	if opt.Name == "" {
+		opt.Name = opt.Codec.Name()
+	}
+	if opt.RetryWindow == 0 {
+		opt.RetryWindow = DefaultRetryWindow
+	}
+	keep, need := opt.Memory.Keep(), opt.Verifier.MaxAge()+2*opt.Verifier.Skew()
+	if keep < need {
+		return bad("the memory keeps messages for %v; max_age + 2 skew is %v", keep, need)
+	}
+	if opt.RetryWindow < 0 || opt.RetryWindow > keep {
+		return bad("the retry window must lie between 0 and %v, which is what the memory keeps", keep)
+	}
+	g := &Gate{opt: opt}
+	if !opt.Memory.Durable() && !opt.UnsafeNoStart {
+		if opt.StartedAt.IsZero() {
+			return bad("a memory that is not durable needs StartedAt")
+		}
+		g.started = opt.StartedAt
+	}
+	return g, nil
+}
+
+// Arrival is a message as it came in.
+type Arrival struct {
+	Header map[string][]string // names match without regard to case
+	Body   []byte              // as received; not to be changed until the call is answered
+	Now    time.Time           // when it came
+	// Took, when not nil, tells how long ago it came: for the record alone.
+	Took func() time.Duration
+}
+
+func (a *Arrival) micros() int64 {
+	if a.Took == nil {
+		return 0
+	}
+	return a.Took().Microseconds()
+}
+
+// Call is a verified message on its way to its answer. The caller may fill facts
+// into Event; exactly one of Answer, AnswerLate and Abandon must follow, else
+// copies of the message wait in vain. A Call is not safe for concurrent use.
+type Call struct {
+	Message       *webhook.Message
+	Event         *Event
+	UnknownFields int
+
+	arrival  Arrival
+	key      string
+	decision *Decision
+	closed   bool
+}
+
+// Decision returns what was decided, nil before Answer.
+func (c *Call) Decision() *Decision { return c.decision }
+
+// Refusal is the error for a message that is not to be decided: it was refused, is
+// a retry that has its answer already, or cannot be decoded. Reply is what its
+// sender gets; errors.Is finds the reason: ErrRepeat, ErrReplayed, webhook.ErrStale.
+type Refusal struct {
+	Reply Reply
+	Err   error
+}
+
+func (r *Refusal) Error() string { return r.Err.Error() }
+
+// Unwrap returns the reason.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// Code returns the code of the reason.
+func (r *Refusal) Code() uint32 { return uint32(code.Of(r.Err)) }
+
+// ReplyTo returns the reply that an error of Receive or Answer carries, and 503
+// for any other error.
+func ReplyTo(err error) Reply {
+	if r, ok := errors.AsType[*Refusal](err); ok {
+		return r.Reply
+	}
+	return unavailable()
+}
+
+// Replies before and beside a decision: flat, so that a stranger learns nothing.
+func unauthorized() Reply { return flat(401, "unauthorized") }
+func tooLarge() Reply     { return flat(413, "too_large") }
+func unavailable() Reply  { return flat(503, "unavailable") }
+
+func flat(status int, what string) Reply {
+	return Reply{status, "application/json", []byte(`{"error":"` + what + `"}`)}
+}
+
+func replyFor(reason error) Reply {
+	switch code.Of(reason) {
+	case code.TooLarge:
+		return tooLarge()
+	case code.Busy, code.Deadline, code.Record, code.MemoryFull, code.Internal, code.KeySource:
+		return unavailable()
+	}
+	return unauthorized()
+}
+
+// Receive verifies, remembers and decodes. Every error is a *Refusal, whose Reply
+// is to be sent. A copy of a message that is being answered waits for that answer,
+// at most as long as ctx allows.
+func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
+	m, err := g.open(ctx, a)
+	if err != nil {
+		return nil, g.refuse(err, a, nil)
+	}
+	if m.IssuedAt().Before(g.started) {
+		return nil, g.refuse(fmt.Errorf("%w: it was issued before the start", ErrStale), a, m)
+	}
+	c := &Call{Message: m, arrival: a, key: m.Scheme() + "\x00" + m.ReplayKey()}
+	seen := Sighting{Key: c.key, Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
+	first, answer, err := g.opt.Memory.Begin(ctx, seen, a.Now)
+	if err != nil {
+		return nil, g.refuse(memoryError(err), a, m)
+	}
+	if !first {
+		return nil, g.repeat(answer, a, m)
+	}
+	return g.decode(c)
+}
+
+// open verifies; the first message after a rotation waits for its key.
+func (g *Gate) open(ctx context.Context, a Arrival) (*webhook.Message, error) {
+	m, err := g.opt.Verifier.Open(a.Header, a.Body, a.Now)
+	if g.opt.AwaitKey == nil || !errors.Is(err, webhook.ErrKeyUnknown) {
+		return m, err
+	}
+	unknown, ok := errors.AsType[*webhook.Error](err)
+	if !ok || unknown.KeyID() == "" || !g.opt.AwaitKey(ctx, unknown.KeyID()) {
+		return m, err
+	}
+	return g.opt.Verifier.Open(a.Header, a.Body, a.Now)
+}
+
+// route names where a message came in: a verifier that has no route of its own
+// stands for its gate.
+func (g *Gate) route(m *webhook.Message) string {
+	if r := m.Route(); r != "" {
+		return r
+	}
+	return g.opt.Name
+}
+
+// memoryError gives an error without a code the one of a memory that cannot say
+// whether the message was seen: then it must not be decided.
+func memoryError(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: a copy of the message is still being answered", ErrBusy)
+	}
+	return err
+}
+
+func (g *Gate) repeat(answer Reply, a Arrival, m *webhook.Message) error {
+	r := g.record(a, m)
+	r.Refusal = code.Repeat.String()
+	if err := g.write(r); err != nil {
+		return err
+	}
+	return &Refusal{answer, ErrRepeat}
+}
+
+// decode runs the codec; what it cannot read is answered as a system error, once
+// and for all copies.
+func (g *Gate) decode(c *Call) (*Call, error) {
+	decoded, err := g.decodeSafely(c.Message)
+	if err == nil {
+		c.Event, c.UnknownFields = decoded.Event, decoded.UnknownFields
+		return c, nil
+	}
+	reply, sysErr := g.systemError()
+	if sysErr != nil {
+		g.opt.Memory.Forget(c.key)
+		return nil, g.refuse(sysErr, c.arrival, c.Message)
+	}
+	r := g.record(c.arrival, c.Message)
+	r.Refusal = code.Of(err).String()
+	if err := g.write(r); err != nil {
+		g.opt.Memory.Forget(c.key)
+		return nil, err
+	}
+	if err := g.finish(c, reply); err != nil {
+		return nil, err
+	}
+	return nil, &Refusal{reply, err}
+}
+
+func (g *Gate) decodeSafely(m *webhook.Message) (d *Decoded, err error) {
+	defer func() {
+		if recover() != nil {
+			d, err = nil, fmt.Errorf("%w: the codec broke on a body", ErrInternal)
+		}
+	}()
+	d, err = g.opt.Codec.Decode(m)
+	if err == nil && (d == nil || d.Event == nil || d.Event.Facts == nil) {
+		err = fmt.Errorf("%w: the codec made no event", ErrInternal)
+	}
+	return d, err
+}
+
+func (g *Gate) systemError() (r Reply, err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%w: the codec has no system error", ErrInternal)
+		}
+	}()
+	return g.opt.Codec.SystemError(), nil
+}
+
+// Answer decides, encodes, records and stores the answer for copies. The Reply is
+// to be sent whether or not there is an error; an error is a *Refusal.
+func (g *Gate) Answer(c *Call, now time.Time) (Reply, error) {
+	return g.answer(c, now, g.opt.Engine.Decide(c.Event, now))
+}
+
+// AnswerLate is Answer for a call whose deadline has passed: the pack's on_error
+// joins in, with the code "deadline".
+func (g *Gate) AnswerLate(c *Call, now time.Time) (Reply, error) {
+	return g.answer(c, now, g.opt.Engine.DecideLate(c.Event, now))
+}
+
+func (g *Gate) answer(c *Call, now time.Time, d *Decision) (Reply, error) {
+	if c.closed {
+		return unavailable(), &Refusal{unavailable(), fmt.Errorf("%w: the call is answered already", ErrInternal)}
+	}
+	c.closed = true
+	reply, err := g.encodeSafely(c.Event, d)
+	if err != nil {
+		d = asSystemError(d, err)
+		if reply, err = g.systemError(); err != nil {
+			g.opt.Memory.Forget(c.key)
+			refusal := g.refuse(err, c.arrival, c.Message)
+			return ReplyTo(refusal), refusal
+		}
+	}
+	c.decision = d
+	r := g.record(c.arrival, c.Message)
+	r.At, r.UnknownFields = now, c.UnknownFields
+	r.decided(d)
+	r.Card = CardOf(c.Event, g.opt.Journal.card)
+	if err := g.write(r); err != nil {
+		g.opt.Memory.Forget(c.key)
+		return ReplyTo(err), err
+	}
+	if err := g.finish(c, reply); err != nil {
+		return ReplyTo(err), err
+	}
+	return reply, nil
+}
+
+// encodeSafely encodes a decision; one that broke is the system error whatever a
+// codec makes of it.
+func (g *Gate) encodeSafely(ev *Event, d *Decision) (r Reply, err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("%w: the codec broke on a decision", ErrInternal)
+		}
+	}()
+	if d.SystemError {
+		return g.opt.Codec.SystemError(), nil
+	}
+	return g.opt.Codec.Encode(ev, d)
+}
+
+// asSystemError returns the decision as it leaves when it cannot be said in the
+// counterpart's words.
+func asSystemError(d *Decision, why error) *Decision {
+	out := *d
+	out.Outcome, out.SystemError, out.ActionCode, out.StepUp = rules.Red, true, actionSystemError, nil
+	out.Degraded = append(append([]Degradation(nil), d.Degraded...), Degradation{Code: code.Of(why).String()})
+	return &out
+}
+
+// finish stores the answer for copies. A store that fails has no answer for them;
+// the message stays remembered, so that it cannot have a second effect.
+func (g *Gate) finish(c *Call, reply Reply) error {
+	err := g.opt.Memory.Finish(c.key, reply, c.arrival.Now.Add(g.opt.RetryWindow))
+	if err == nil {
+		return nil
+	}
+	return &Refusal{unavailable(), err}
+}
+
+// Abandon takes a call back that will not be answered: its message had no effect,
+// and a copy may come again. The sender gets the Reply, a 503.
+func (g *Gate) Abandon(c *Call, reason error) Reply {
+	if c.closed {
+		return unavailable()
+	}
+	c.closed = true
+	g.opt.Memory.Forget(c.key)
+	if reason == nil {
+		reason = ErrBusy
+	}
+	return ReplyTo(g.refuse(fmt.Errorf("%w: %w", ErrBusy, reason), c.arrival, c.Message))
+}
+
+// Refuse records and answers a message that the caller does not hand to Receive:
+// ErrBusy and ErrDeadline get 503, ErrTooLarge gets 413, every other reason 401.
+// The body may be nil or cut off; its digest is recorded when it is whole.
+func (g *Gate) Refuse(reason error, a Arrival) Reply {
+	if errors.Is(reason, ErrTooLarge) {
+		a.Body = nil
+	}
+	return ReplyTo(g.refuse(reason, a, nil))
+}
+
+// refuse records a refusal and returns it.
+func (g *Gate) refuse(reason error, a Arrival, m *webhook.Message) error {
+	r := g.record(a, m)
+	r.Refusal = code.Of(reason).String()
+	if w, ok := errors.AsType[*webhook.Error](reason); ok && m == nil {
+		r.KeyID = w.KeyID()
+	}
+	if code.Of(reason) == code.TooLarge {
+		r.MessageDigest = "" // a stranger must not make us digest megabytes
+	}
+	if err := g.write(r); err != nil {
+		return err
+	}
+	return &Refusal{replyFor(reason), reason}
+}
+
+// record begins the record of a message; m is nil when it was not verified.
+func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
+	r := &Record{At: a.Now, Counterpart: g.opt.Name, Micros: a.micros()}
+	switch {
+	case m != nil:
+		r.KeyID, r.MessageDigest = m.KeyID(), m.Digest()
+	case a.Body != nil && len(a.Body) <= g.opt.Verifier.MaxBody():
+		sum := sha256.Sum256(a.Body)
+		r.MessageDigest = hex.EncodeToString(sum[:])
+	}
+	return r
+}
+
+// write appends the record; where it cannot, no answer but 503 may leave.
+func (g *Gate) write(r *Record) error {
+	if err := g.opt.Journal.Append(r); err != nil {
+		return &Refusal{unavailable(), err}
+	}
+	if g.opt.Observe != nil {
+		g.opt.Observe(r)
+	}
+	return nil
+}

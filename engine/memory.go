@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Sighting is what a Memory keeps of one verified message.
+type Sighting struct {
+	Key      string    // scheme and replay key: the same for every copy of the message, on every route
+	Digest   string    // of the body
+	Route    string    // where it came in
+	IssuedAt time.Time // by its sender
+}
+
+// Memory remembers verified messages, so that each has one effect. It is safe for
+// concurrent use. NewMemory has the one that lives in the process; stores have
+// those that outlive it.
+type Memory interface {
+	// Begin inserts s, atomically and once. The first to come gets first = true, and
+	// must call Finish or Forget. A copy of equal digest and route waits until
+	// that is done, at most as long as ctx allows, and gets the stored answer
+	// while now is not after its end. Other errors: ErrReplayed for a copy that is
+	// too late or of another digest or route; ErrStale for a message that is older
+	// than what the memory can vouch for; the error of ctx.
+	Begin(ctx context.Context, s Sighting, now time.Time) (first bool, answer Reply, err error)
+	// Finish stores the answer, which copies may get up to and including until.
+	Finish(key string, answer Reply, until time.Time) error
+	// Forget takes the message back: it had no effect, and a copy may come again.
+	Forget(key string)
+	// Keep is how long after its issue a message is remembered at least.
+	Keep() time.Duration
+	// Durable tells whether what was remembered outlives the process.
+	Durable() bool
+}
+
+// MemoryOptions of NewMemory.
+type MemoryOptions struct {
+	// Keep is how long after its issue a message is remembered; default 10 minutes.
+	// A gate refuses a memory that keeps less than max_age + 2 skew.
+	Keep time.Duration
+	// Max bounds the messages that are remembered; default 262,144, at least 16.
+	// A full memory lets go of the message that was issued first, and from then on
+	// refuses everything that was issued at that instant or before it.
+	Max int
+}
+
+const (
+	defaultKeep      = 10 * time.Minute
+	defaultMaxMemory = 1 << 18
+	minMaxMemory     = 16
+)
+
+// NewMemory returns a Memory in the process. It is not durable: a gate needs to
+// know when the process started.
+func NewMemory(opt MemoryOptions) (*ProcessMemory, error) {
+	if opt.Keep == 0 {
+		opt.Keep = defaultKeep
+	}
+	if opt.Max == 0 {
+		opt.Max = defaultMaxMemory
+	}
+	if opt.Keep < 0 || opt.Max < minMaxMemory {
+		return nil, fmt.Errorf("%w: a memory keeps for a positive time and at least %d messages", ErrConfig, minMaxMemory)
+	}
+	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: map[string]*sighting{}}, nil
+}
+
+// ProcessMemory is a bounded Memory in the process; see NewMemory.
+type ProcessMemory struct {
+	keep time.Duration
+	max  int
+
+	mu      sync.Mutex
+	seen    map[string]*sighting
+	byIssue issueHeap
+	answers []*sighting // that hold an answer, in the order in which they were finished
+	floor   time.Time   // what was issued at or before it is refused; zero = none
+}
+
+type sighting struct {
+	Sighting
+	index  int           // in byIssue
+	done   chan struct{} // closed by Finish and Forget
+	forgot bool
+	answer Reply
+	until  time.Time
+}
+
+// Keep implements Memory.
+func (m *ProcessMemory) Keep() time.Duration { return m.keep }
+
+// Durable implements Memory: false.
+func (m *ProcessMemory) Durable() bool { return false }
+
+// Len returns how many messages are remembered.
+func (m *ProcessMemory) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.seen)
+}
+
+// Floor returns the instant at or before which messages must not have been issued,
+// since the memory had to let go of some; the zero time when it never had to.
+func (m *ProcessMemory) Floor() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.floor
+}
+
+// Begin implements Memory.
+func (m *ProcessMemory) Begin(ctx context.Context, s Sighting, now time.Time) (bool, Reply, error) {
+	for {
+		have, err := m.insert(s, now)
+		if err != nil || have == nil {
+			return err == nil, Reply{}, err
+		}
+		if have.Digest != s.Digest || have.Route != s.Route {
+			return false, Reply{}, ErrReplayed
+		}
+		select {
+		case <-have.done:
+		case <-ctx.Done():
+			return false, Reply{}, ctx.Err()
+		}
+		if answer, again, err := m.answerOf(have, now); !again {
+			return false, answer, err
+		}
+	}
+}
+
+// insert returns the sighting of an earlier copy, or nil when s is the first.
+func (m *ProcessMemory) insert(s Sighting, now time.Time) (*sighting, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.expire(now)
+	if have, ok := m.seen[s.Key]; ok {
+		return have, nil
+	}
+	if !m.floor.IsZero() && !s.IssuedAt.After(m.floor) {
+		return nil, ErrStale
+	}
+	if len(m.seen) >= m.max {
+		if oldest := m.byIssue[0]; s.IssuedAt.Before(oldest.IssuedAt) {
+			return nil, ErrStale
+		}
+		m.evict()
+		if !s.IssuedAt.After(m.floor) {
+			return nil, ErrStale
+		}
+	}
+	e := &sighting{Sighting: s, done: make(chan struct{})}
+	m.seen[s.Key] = e
+	heap.Push(&m.byIssue, e)
+	return nil, nil
+}
+
+// expire lets go of what the verifier refuses by itself by now, and of answers
+// that nobody may get any more. The floor moves along, so that a clock that is set
+// back brings nothing to life again.
+func (m *ProcessMemory) expire(now time.Time) {
+	for len(m.byIssue) > 0 && m.byIssue[0].IssuedAt.Add(m.keep).Before(now) {
+		m.evict()
+	}
+	for len(m.answers) > 0 && m.answers[0].until.Before(now) {
+		m.answers[0].answer = Reply{}
+		m.answers[0] = nil
+		m.answers = m.answers[1:]
+	}
+}
+
+func (m *ProcessMemory) evict() {
+	e := heap.Pop(&m.byIssue).(*sighting)
+	delete(m.seen, e.Key)
+	if e.IssuedAt.After(m.floor) || m.floor.IsZero() {
+		m.floor = e.IssuedAt
+	}
+	if !isClosed(e.done) {
+		close(e.done) // copies that wait go away without an answer
+	}
+}
+
+// answerOf returns the answer for a copy; again tells that the first was forgotten
+// and the copy may take its place.
+func (m *ProcessMemory) answerOf(have *sighting, now time.Time) (answer Reply, again bool, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if have.forgot {
+		return Reply{}, true, nil
+	}
+	if now.After(have.until) || have.answer.Status == 0 {
+		return Reply{}, false, ErrReplayed
+	}
+	return have.answer, false, nil
+}
+
+// Finish implements Memory; it returns nil always.
+func (m *ProcessMemory) Finish(key string, answer Reply, until time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.seen[key]
+	if !ok || isClosed(e.done) {
+		return nil
+	}
+	e.answer, e.until = answer, until
+	m.answers = append(m.answers, e)
+	close(e.done)
+	return nil
+}
+
+// Forget implements Memory. A message that was answered stays.
+func (m *ProcessMemory) Forget(key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.seen[key]
+	if !ok || isClosed(e.done) {
+		return
+	}
+	e.forgot = true
+	delete(m.seen, key)
+	heap.Remove(&m.byIssue, e.index)
+	close(e.done)
+}
+
+func isClosed(c chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// issueHeap has the message that was issued first at its top; equal instants are
+// ordered by key, so that what is let go does not depend on chance.
+type issueHeap []*sighting
+
+func (h issueHeap) Len() int { return len(h) }
+func (h issueHeap) Less(i, k int) bool {
+	if !h[i].IssuedAt.Equal(h[k].IssuedAt) {
+		return h[i].IssuedAt.Before(h[k].IssuedAt)
+	}
+	return h[i].Key < h[k].Key
+}
+func (h issueHeap) Swap(i, k int) {
+	h[i], h[k] = h[k], h[i]
+	h[i].index, h[k].index = i, k
+}
+
+// Push implements heap.Interface.
+func (h *issueHeap) Push(x any) {
+	e := x.(*sighting)
+	e.index = len(*h)
+	*h = append(*h, e)
+}
+
+// Pop implements heap.Interface.
+func (h *issueHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return e
+}
