@@ -34,7 +34,8 @@ type Limits struct {
 	MaxValues int
 
 	// CaseVariants lets names of one object differ only in case: for objects that
-	// hold HTTP header names, whose reader joins them itself. Equal names stay an error.
+	// hold HTTP header names, whose reader joins them itself, or key ids, which are
+	// exact. Equal names stay an error.
 	CaseVariants bool
 }
 
@@ -206,7 +207,7 @@ func (p *parser) object(depth int) (Value, error) {
 		if m.Name, err = p.str(); err != nil {
 			return v, err
 		}
-		if msg := names.add(v.Members, m.Name, p.lim.CaseVariants); msg != "" {
+		if msg := names.add(v.Members, m.Name); msg != "" {
 			p.i = m.Off
 			return v, p.fail(msg)
 		}
@@ -242,28 +243,24 @@ type nameSet struct {
 
 const smallObject = 16
 
-func (n *nameSet) add(members []Member, name string, caseVariants bool) string {
+func (n *nameSet) add(members []Member, name string) string {
 	if n.folded == nil && len(members) < smallObject {
 		for i := range members {
-			if have := members[i].Name; have == name {
+			if have := members[i].Name; len(have) == len(name) && have == name {
 				return "duplicate name"
-			} else if !caseVariants && strings.EqualFold(have, name) {
+			} else if !n.variants && strings.EqualFold(have, name) {
 				return "name differs from another only in case"
 			}
 		}
 		return ""
 	}
-	key := Fold
-	if caseVariants {
-		key = func(s string) string { return s }
-	}
 	if n.folded == nil {
 		n.folded = make(map[string]string, 2*smallObject)
 		for i := range members {
-			n.folded[key(members[i].Name)] = members[i].Name
+			n.folded[n.key(members[i].Name)] = members[i].Name
 		}
 	}
-	f := key(name)
+	f := n.key(name)
 	if have, ok := n.folded[f]; ok {
 		if have == name {
 			return "duplicate name"
@@ -272,6 +269,13 @@ func (n *nameSet) add(members []Member, name string, caseVariants bool) string {
 	}
 	n.folded[f] = name
 	return ""
+}
+
+func (n *nameSet) key(name string) string {
+	if n.variants {
+		return name
+	}
+	return Fold(name)
 }
 
 // Fold maps a name to the representative of its class under Unicode simple
