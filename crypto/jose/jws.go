@@ -15,7 +15,7 @@ import (
 const (
 	MaxTokenBytes   = 16 << 10
 	maxHeaderDepth  = 8
-	maxHeaderValues = 256
+	maxHeaderValues = 64
 )
 
 // RS256 is RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).

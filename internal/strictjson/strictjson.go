@@ -127,11 +127,15 @@ type parser struct {
 	path   []string
 }
 
+// pointerEscapes is made once: a Replacer costs some kilobytes, which each step of
+// a hostile text's path would cost again.
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
 func (p *parser) fail(msg string) error {
 	var ptr strings.Builder
 	for _, name := range p.path {
 		ptr.WriteByte('/')
-		ptr.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(clip(name)))
+		ptr.WriteString(pointerEscapes.Replace(clip(name)))
 	}
 	return &Error{Offset: p.i, Pointer: ptr.String(), Msg: msg}
 }
