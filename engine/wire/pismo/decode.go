@@ -1,0 +1,390 @@
+package pismo
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/rules"
+)
+
+// Values of network_brand.
+const (
+	brandVisa       = "vts"
+	brandMastercard = "mdes"
+)
+
+// message is what Decode reads of a verified message.
+type message struct {
+	body    []byte
+	account string
+	iat     time.Time
+	digest  string // hex SHA-256 of body
+}
+
+// digestPrefix is how much of the message digest enters the event id: 128 bits.
+const digestPrefix = 32
+
+// decoding is one run of Decode. Facts are set through it, so that no text gets
+// past the check for card numbers.
+type decoding struct {
+	c       *Codec
+	ev      *engine.Event
+	unknown int
+}
+
+func (c *Codec) decode(m message) (*engine.Decoded, error) {
+	root, err := parse(m.body)
+	if err != nil {
+		return nil, err
+	}
+	d := &decoding{c: c, ev: engine.NewEvent(rules.EventV1())}
+	if d.unknown, err = bodyShape.check(root, ""); err != nil {
+		return nil, err
+	}
+	b := d.page(object{root, ""})
+	if b.err != nil {
+		return nil, b.err
+	}
+	sh := networkShape(b.brand)
+	n, err := sh.check(b.network, "/original_network_data")
+	if err != nil {
+		return nil, err
+	}
+	d.unknown += n
+	d.envelope(m, b)
+	d.card(m, b, sh)
+	d.networkData(b)
+	d.findings(b)
+	return &engine.Decoded{Event: d.ev, UnknownFields: d.unknown}, nil
+}
+
+// parse reads the body; the error names no place that the sender named.
+func parse(body []byte) (strictjson.Value, error) {
+	v, err := strictjson.Parse(body, strictjson.Limits{MaxBytes: MaxBody, MaxDepth: MaxDepth, MaxValues: MaxValues})
+	if err != nil {
+		var bad *strictjson.Error
+		if !errors.As(err, &bad) {
+			return v, &engine.DecodeError{Offset: -1, Msg: "is not strict JSON"}
+		}
+		clean := &strictjson.Error{Offset: bad.Offset, Pointer: bodyShape.clipPointer(bad.Pointer), Msg: bad.Msg}
+		return v, &engine.DecodeError{Offset: clean.Offset, Pointer: clean.Pointer, Msg: clean.Msg, Err: clean}
+	}
+	if v.Kind != strictjson.Object {
+		return v, failAt(v.Off, "", "must be an object, not "+v.Kind.String())
+	}
+	return v, nil
+}
+
+func failAt(offset int, pointer, msg string) *engine.DecodeError {
+	return &engine.DecodeError{Offset: offset, Pointer: pointer, Msg: msg}
+}
+
+// body is what the page's own members say.
+type body struct {
+	err error
+
+	token   int64
+	brand   string
+	codes   []string
+	hasList bool // custom_codes is present
+
+	cardID               int64
+	cardType             string
+	program, bin         maybe
+	status, stage, combo maybe
+	network              strictjson.Value
+}
+
+// maybe is a text that may be absent; null is absent.
+type maybe struct {
+	text string
+	ok   bool
+}
+
+// page reads the page's own members; the first mistake ends up in err.
+func (d *decoding) page(root object) body {
+	r := &fieldReader{}
+	b := body{}
+	b.token = r.id(root, "token_id")
+	b.brand = r.required(root, "network_brand")
+	card := r.object(root, "card", true)
+	b.cardID = r.id(card, "id")
+	b.cardType = r.required(card, "type")
+	b.status = r.text(card, "status")
+	b.stage = r.text(card, "stage")
+	b.bin = r.text(card, "bin")
+	b.program = r.optionalID(card, "program_id")
+	b.combo = r.text(r.object(root, "combo_card", false), "status")
+	b.codes, b.hasList = r.list(root, "custom_codes")
+	b.network = r.object(root, "original_network_data", false).Value
+	b.err = r.err()
+	return b
+}
+
+// object is an object and the pointer to it.
+type object struct {
+	strictjson.Value
+	at string
+}
+
+// fieldReader reads members strictly and keeps the first mistake.
+type fieldReader struct{ first *engine.DecodeError }
+
+func (r *fieldReader) err() error {
+	if r.first == nil {
+		return nil // not a nil pointer in an interface
+	}
+	return r.first
+}
+
+func (r *fieldReader) fail(offset int, pointer, msg string) {
+	if r.first == nil {
+		r.first = failAt(offset, pointer, msg)
+	}
+}
+
+// present returns a member that is there and not null.
+func present(o object, name string) (strictjson.Value, bool) {
+	v, ok := o.Get(name)
+	return v, ok && v.Kind != strictjson.Null
+}
+
+func (r *fieldReader) member(o object, name string, required bool, kind strictjson.Kind) (strictjson.Value, bool) {
+	v, ok := present(o, name)
+	switch {
+	case !ok && required:
+		r.fail(o.Off, o.at+"/"+name, "is required and missing")
+	case ok && v.Kind != kind:
+		r.fail(v.Off, o.at+"/"+name, "must be "+kind.String()+", not "+v.Kind.String())
+		ok = false
+	}
+	return v, ok
+}
+
+func (r *fieldReader) object(o object, name string, required bool) object {
+	v, _ := r.member(o, name, required, strictjson.Object)
+	return object{v, o.at + "/" + name}
+}
+
+func (r *fieldReader) text(o object, name string) maybe {
+	v, ok := r.member(o, name, false, strictjson.String)
+	return maybe{v.Str, ok}
+}
+
+func (r *fieldReader) required(o object, name string) string {
+	v, ok := r.member(o, name, true, strictjson.String)
+	if ok && v.Str == "" {
+		r.fail(v.Off, o.at+"/"+name, "must not be empty")
+	}
+	return v.Str
+}
+
+// id reads a required id: an integer from 0 to the greatest of 64 bits.
+func (r *fieldReader) id(o object, name string) int64 {
+	v, ok := r.member(o, name, true, strictjson.Number)
+	if !ok {
+		return 0
+	}
+	n, ok := v.Int64()
+	if !ok || n < 0 {
+		r.fail(v.Off, o.at+"/"+name, "must be an integer without sign, fraction or exponent, within 63 bits")
+	}
+	return n
+}
+
+func (r *fieldReader) optionalID(o object, name string) maybe {
+	if _, ok := present(o, name); !ok {
+		return maybe{}
+	}
+	return maybe{strconv.FormatInt(r.id(o, name), 10), true}
+}
+
+func (r *fieldReader) list(o object, name string) ([]string, bool) {
+	v, ok := r.member(o, name, false, strictjson.Array)
+	if !ok {
+		return nil, false
+	}
+	if len(v.Items) > MaxCodes {
+		r.fail(v.Off, o.at+"/"+name, "has more than "+strconv.Itoa(MaxCodes)+" items")
+		return nil, true
+	}
+	list := make([]string, 0, len(v.Items))
+	for i, item := range v.Items {
+		if item.Kind != strictjson.String {
+			r.fail(item.Off, o.at+"/"+name+"/"+strconv.Itoa(i), "must be a string, not "+item.Kind.String())
+			return nil, true
+		}
+		list = append(list, item.Str)
+	}
+	return list, true
+}
+
+// envelope sets what names the event.
+func (d *decoding) envelope(m message, b body) {
+	token := d.ident("pismo token", strconv.FormatInt(b.token, 10))
+	d.set("id", token+"."+m.digest[:min(digestPrefix, len(m.digest))])
+	d.set("at", m.iat)
+	d.set("kind", "authorize")
+	d.set("adapter", "pismo")
+	d.set("schema", int64(1))
+	d.set("tenant", m.account) // checked by the verifier; never account data
+	d.set("token.ref", token)
+	switch b.brand {
+	case brandVisa:
+		d.set("token.network", "visa")
+	case brandMastercard:
+		d.set("token.network", "mastercard")
+	default:
+		d.enum("token.network", "network_brand", maybe{b.brand, true})
+	}
+}
+
+// card sets the card's facts. Without a card number the reference stands for
+// Pismo's own card id, which is unique within an account.
+func (d *decoding) card(m message, b body, sh *shape) {
+	find := panFinder{}
+	find.walk(b.network, "", sh, sh != nil)
+	if pan, err := secret.ParsePAN(find.best()); err == nil {
+		d.set("card.ref", pan.Ref(d.c.cfg.RefKey))
+		d.set("card.last4", pan.Last4())
+	} else {
+		id := m.account + "\x00" + strconv.FormatInt(b.cardID, 10)
+		d.set("card.ref", d.c.cfg.RefKey.Ref("pismo card", []byte(id)))
+	}
+	if b.program.ok {
+		d.set("card.program", d.ident("pismo program", b.program.text))
+	} else {
+		d.flag("missing_required:card.program_id")
+	}
+	d.bin(b)
+	d.enum("card.type", "card.type", maybe{b.cardType, true}, "PLASTIC", "VIRTUAL", "RECURRING", "TEMPORARY")
+	d.enum("card.status", "card.status", b.status, cardStatuses...)
+	d.enum("card.stage", "card.stage", b.stage, "unknown", "blocked", "unblocked")
+	d.enum("card.combo_status", "combo_card.status", b.combo, cardStatuses...)
+}
+
+var cardStatuses = []string{"created", "normal", "damaged", "warning", "lost", "unknown"}
+
+// bin takes 4 to 8 digits: the page's own sample has four.
+func (d *decoding) bin(b body) {
+	switch {
+	case b.bin.text == "":
+		d.flag("missing_required:card.bin")
+	case len(b.bin.text) < 4 || len(b.bin.text) > 8 || !digitsOnly(b.bin.text):
+		d.unknown++
+		d.flag("unusable:card.bin")
+	default:
+		d.set("card.bin", b.bin.text)
+	}
+}
+
+// findings raises a guard for each of Pismo's codes and sets the facts that codes
+// prove. That a code is absent proves nothing, unless TrustedFindings says so.
+func (d *decoding) findings(b body) {
+	has := map[string]bool{}
+	kept := make([]string, 0, len(b.codes))
+	for _, code := range b.codes {
+		if !shortText(code) {
+			d.unknown++
+			code = unreadableCode
+		}
+		kept = append(kept, code)
+		if has[code] {
+			continue
+		}
+		has[code] = true
+		if g, ok := d.c.guard(code, b.cardType, b.program.text); ok {
+			d.ev.Guards = append(d.ev.Guards, g)
+		}
+	}
+	if b.hasList {
+		d.set("card.codes", kept)
+	}
+	d.proven(b, has)
+}
+
+// unreadableCode stands for a code that cannot be kept: too long, not printable
+// ASCII, or digits that read as a card number.
+const unreadableCode = "unreadable_code"
+
+func (d *decoding) proven(b body, has map[string]bool) {
+	failed := has["OP1"] || has["HSE"]
+	sure := d.c.cfg.TrustedFindings && b.hasList && !failed
+	switch {
+	case has["EXPCRD"]:
+		d.set("card.expired", true)
+	case sure:
+		d.set("card.expired", false)
+	}
+	switch {
+	case has["CED"]:
+		d.set("card.expiry_match", false)
+	case sure:
+		d.set("card.expiry_match", true)
+	}
+	switch {
+	case has["FR1"], has["FR2"]:
+		d.set("verify.cvv", "fail")
+	case failed: // Pismo perhaps did not check it, whatever the network saw
+		d.ev.Unset("verify.cvv")
+	}
+}
+
+// flag raises a guard of this codec's own: at least yellow.
+func (d *decoding) flag(code string) {
+	d.ev.Guards = append(d.ev.Guards, newGuard(code, rules.Yellow, actionChallenge))
+}
+
+// enum sets a fact whose values the page lists; another value, an empty text
+// among them, is flagged, and kept as data where it can be.
+func (d *decoding) enum(fact, name string, value maybe, known ...string) {
+	if !value.ok {
+		return
+	}
+	for _, k := range known {
+		if value.text == k {
+			d.set(fact, value.text)
+			return
+		}
+	}
+	d.flag("unknown_value:" + name)
+	if shortText(value.text) {
+		d.set(fact, value.text)
+	} else {
+		d.unknown++
+	}
+}
+
+// ident returns an identifier as it is, or its keyed reference when it reads as a
+// card number: an identifier is never dropped.
+func (d *decoding) ident(domain, text string) string {
+	if len(text) <= MaxRefText && !hidesPAN(text) {
+		return text
+	}
+	return d.c.cfg.RefKey.Ref(domain, []byte(text))
+}
+
+// shortText reports whether a text may be kept verbatim: printable ASCII of at
+// most MaxText bytes that does not read as a card number.
+func shortText(s string) bool {
+	if s == "" || len(s) > MaxText {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return !hidesPAN(s)
+}
+
+// set sets a fact that fits the schema; what does not fit is absent and counted.
+func (d *decoding) set(name string, v any) {
+	if err := d.ev.Set(name, v); err != nil {
+		d.unknown++
+	}
+}

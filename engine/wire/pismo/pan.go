@@ -1,0 +1,176 @@
+package pismo
+
+import (
+	"strings"
+
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// Lengths of a card number, inclusive: under a name that says so, and anywhere.
+const (
+	minPAN      = 12
+	minLoosePAN = 13
+	maxPAN      = 19
+)
+
+// panNames are names of members that hold the number of the card itself, folded
+// by foldName.
+var panNames = setOf("pan", "fpan", "cardpan", "fundingpan", "primaryaccountnumber", "accountnumber",
+	"cardnumber", "accountpan", "cardaccountnumber", "fundingaccountnumber")
+
+// panFinder walks the network's data and takes the number of the card out of it.
+type panFinder struct {
+	named string // first number under one of panNames
+	loose string // first number in a member that this package does not know
+}
+
+// best returns the digits of the card's number, or "".
+func (f *panFinder) best() string {
+	if f.named != "" {
+		return f.named
+	}
+	return f.loose
+}
+
+// walk visits v. sh is what this package knows of v's members, nil when it knows
+// nothing; known tells whether v itself stands under a known name.
+func (f *panFinder) walk(v strictjson.Value, name string, sh *shape, known bool) {
+	switch v.Kind {
+	case strictjson.Object:
+		for i := range v.Members {
+			m := &v.Members[i]
+			child, ok := sh.child(m.Name)
+			f.walk(m.Value, m.Name, child, ok || known && sh == nil)
+		}
+	case strictjson.Array:
+		for _, item := range v.Items {
+			f.walk(item, name, sh, known)
+		}
+	case strictjson.String, strictjson.Number:
+		f.visit(v.Str, name, known)
+	}
+}
+
+func (f *panFinder) visit(text, name string, known bool) {
+	digits := panDigits(text)
+	if len(digits) < minPAN || len(digits) > maxPAN || !luhn(digits) {
+		return
+	}
+	switch {
+	case panNames[foldName(name)]:
+		if f.named == "" {
+			f.named = digits
+		}
+	case !known && f.loose == "" && likelyPAN(digits):
+		f.loose = digits
+	}
+}
+
+// foldName maps primaryAccountNumber, primary_account_number and the like to one spelling.
+func foldName(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r >= 'a' && r <= 'z':
+			return r
+		}
+		return -1
+	}, name)
+}
+
+// panDigits returns the digits of a text of nothing but digits, blanks and
+// hyphens, else "".
+func panDigits(text string) string {
+	if len(text) > 2*maxPAN {
+		return ""
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			b.WriteByte(c)
+		case c != ' ' && c != '-':
+			return ""
+		}
+	}
+	return b.String()
+}
+
+func luhn(digits string) bool {
+	sum := 0
+	for i := range len(digits) {
+		d := int(digits[len(digits)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}
+
+// likelyPAN tells a card number from an IMEI or the number of a SIM, which carry
+// the same check digit, by the ranges and lengths that card networks use.
+func likelyPAN(digits string) bool {
+	n := len(digits)
+	if n < minLoosePAN {
+		return false
+	}
+	switch two := digits[:2]; {
+	case digits[0] == '4':
+		return n == 13 || n == 16 || n == 19
+	case digits[0] == '6':
+		return n >= 16
+	case two == "34" || two == "37":
+		return n == 15
+	case two == "30" || two == "36" || two == "38":
+		return n == 14
+	case two >= "50" && two <= "58":
+		return n == 16 || n == 19
+	}
+	return n == 16 && digits[:4] >= "2221" && digits[:4] <= "2720"
+}
+
+// hidesPAN reports whether text contains a run of digits, blanks or hyphens
+// between them allowed, in which 13 to 19 digits in a row pass the check digit.
+func hidesPAN(text string) bool {
+	var run []byte
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) {
+			c := text[i]
+			if c >= '0' && c <= '9' {
+				run = append(run, c)
+				continue
+			}
+			if c == ' ' || c == '-' {
+				continue
+			}
+		}
+		if anyWindow(string(run)) {
+			return true
+		}
+		run = run[:0]
+	}
+	return false
+}
+
+func anyWindow(run string) bool {
+	for from := 0; from+minLoosePAN <= len(run); from++ {
+		for to := from + minLoosePAN; to <= min(len(run), from+maxPAN); to++ {
+			if luhn(run[from:to]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}

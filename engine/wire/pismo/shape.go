@@ -1,0 +1,158 @@
+package pismo
+
+import (
+	"strings"
+
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// shape is what this package knows of an object: the names of its members, and
+// the shapes of those that are objects. A nil shape means that nothing is known of
+// what lies below. Names come from the sources that doc.go gives; that a name is
+// here does not mean that its value is read.
+type shape struct{ members map[string]*shape }
+
+// names makes a shape of members of which nothing more is known; a blank
+// separates two names.
+func names(list string) *shape {
+	s := &shape{members: map[string]*shape{}}
+	for _, name := range strings.Fields(list) {
+		s.members[name] = nil
+	}
+	return s
+}
+
+// with adds a member that is an object.
+func (s *shape) with(name string, child *shape) *shape {
+	s.members[name] = child
+	return s
+}
+
+// child returns the shape of a member, and whether the name is known.
+func (s *shape) child(name string) (*shape, bool) {
+	if s == nil {
+		return nil, false
+	}
+	child, ok := s.members[name]
+	return child, ok
+}
+
+// misCased reports whether name equals a known name without regard to case, but
+// none exactly.
+func (s *shape) misCased(name string) bool {
+	if _, ok := s.members[name]; ok {
+		return false
+	}
+	for known := range s.members {
+		if strings.EqualFold(known, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// check refuses mis-cased names and counts unknown ones, in v and below.
+func (s *shape) check(v strictjson.Value, at string) (unknown int, err error) {
+	if s == nil || v.Kind != strictjson.Object {
+		return 0, nil
+	}
+	for i := range v.Members {
+		m := &v.Members[i]
+		child, ok := s.child(m.Name)
+		switch {
+		case ok:
+			n, err := child.check(m.Value, at+"/"+m.Name)
+			if err != nil {
+				return 0, err
+			}
+			unknown += n
+		case s.misCased(m.Name):
+			return 0, failAt(m.Off, at, "a name here differs from a known one only in case")
+		default:
+			unknown++
+		}
+	}
+	return unknown, nil
+}
+
+// clipPointer cuts a pointer before its first segment that is not a known name or
+// an index of the list of codes, so that it quotes nothing of the sender's.
+func (s *shape) clipPointer(pointer string) string {
+	end, before := 0, ""
+	for end < len(pointer) {
+		next := end + 1 + strings.IndexByte(pointer[end+1:]+"/", '/')
+		segment := pointer[end+1 : next]
+		child, ok := s.child(segment)
+		index := before == "custom_codes" && digitsOnly(segment) && len(segment) <= 5
+		if !ok && !index {
+			break
+		}
+		s, end, before = child, next, segment
+	}
+	return pointer[:end]
+}
+
+// The members of the page, and of the networks' requests. A name that stands in
+// two spellings was seen in both.
+var (
+	cardShape  = names("id type program_id bin status stage")
+	comboShape = names("status")
+	bodyShape  = names("token_id network_brand custom_codes original_network_data").
+			with("card", cardShape).with("combo_card", comboShape)
+
+	vtsDevice = names(`deviceID deviceId deviceLanguageCode osType osVersion osBuildID deviceType deviceIDType
+		deviceManufacturer deviceBrand deviceModel deviceName deviceNumber deviceIndex deviceLocation
+		deviceIPAddressV4 deviceIpAddressV4 locationSource tokenProtectionMethod storageTechnology`)
+	vtsToken = names(`token tokenType tokenStatus tokenAssuranceLevel tokenAssuranceMethod tokenExpirationDate
+		tokenRequestorID tokenRequestorId tokenRequestorName tokenReferenceID tokenReferenceId
+		numberOfActiveTokensForPAN numberOfInactiveTokensForPAN numberOfSuspendedTokensForPAN`)
+	vtsRisk = names(`walletProviderRiskAssessment walletProviderRiskAssessmentVersion walletProviderAccountScore
+		walletProviderDeviceScore walletProviderReasonCodes visaTokenScore visaTokenDecisioning
+		riskAssessmentScore deviceBluetoothMac deviceIMEI deviceSerialNumber deviceTimeZone deviceTimeZoneSetting
+		osID simSerialNumber deviceLostMode daysSinceConsumerDataLastAccountChange accountHolderName
+		walletProviderPANAge walletAccountHolderCardNameMatch accountToDeviceBindingAge userAccountAge
+		walletAccountAge provisioningAttemptsOnDeviceIn24Hours distinctCardholderNames deviceCountry
+		walletAccountCountry suspendedCardsInAccount daysSinceLastAccountActivity`)
+	vtsHolder = names(`primaryAccountNumber cvv2 name expirationDate billingAddress highValueCustomer`)
+	vtsSealed = names("").with("cardholderInfo", vtsHolder).with("riskInformation", vtsRisk).
+			with("tokenInfo", vtsToken).with("deviceInfo", vtsDevice)
+	vtsShape = names(`tokenRequestorID tokenRequestorId tokenReferenceID tokenReferenceId panReferenceID panReferenceId
+		walletAccountEmailAddressHash clientWalletAccountID clientWalletAccountId panSource
+		addressVerificationResultCode cvv2ResultsCode consumerEntryMode locale lifeCycleTraceID lifeCycleTraceId
+		dateTimeOfEvent messageReasonCode actionCode stipReasonCode termsAndConditions tokenProviderCode
+		visaTokenScore visaTokenDecisioning walletProviderAccountScore walletProviderDeviceScore walletProviderReasonCodes`).
+		with("tokenInfo", vtsToken).with("deviceInfo", vtsDevice).with("riskInformation", vtsRisk).
+		with("cardholderInfo", vtsHolder).with("encryptedData", vtsSealed)
+
+	mdesDevice = names(`deviceName serialNumber formFactor isoDeviceType osName osVersion imei msisdn paymentTypes
+		storageTechnology cardCaptureTechnology deviceLocation deviceIpAddress sourceIp`)
+	mdesAdvice = names(`recommendedDecision recommendationStandardVersion recommendationAlgorithmVersion deviceScore
+		accountScore phoneNumberScore accountLifeTime recommendationReasons`)
+	mdesHolder = names(`accountHolderName accountHolderAddress accountHolderMobilePhoneNumber accountHolderEmailAddress
+		consumerIdentifier sourceIp deviceLocation`)
+	mdesCard = names(`accountNumber expiryMonth expiryYear securityCode panSequenceNumber`)
+	mdesData = names(`source sourceTokenNumber paymentAccountReference dataValidUntilTimestamp tokenData
+		financialAccountData accountNumber expiryMonth expiryYear securityCode`).
+		with("cardAccountData", mdesCard).with("accountHolderData", mdesHolder)
+	mdesSealed = names("publicKeyFingerprint encryptedKey oaepHashingAlgorithm iv").with("encryptedData", mdesData)
+	mdesFunds  = names("panUniqueReference tokenUniqueReference publicKeyFingerprint encryptedKey oaepHashingAlgorithm iv").
+			with("encryptedPayload", mdesSealed).with("fundingAccountData", mdesData).with("encryptedData", mdesData)
+	mdesInsights = names("riskScore score reasons reasonCodes")
+	mdesShape    = names(`requestId services correlationId tokenRequestorId tokenRequestorID walletId paymentAppInstanceId
+		accountIdHash mobileNumberSuffix activeTokenCount tokenType consumerFacingEntityName panSequenceNumber
+		chipDataValidationResult sourceProvisioningData provisioningContext responseHost`).
+		with("fundingAccountInfo", mdesFunds).with("cardInfo", mdesFunds).with("deviceInfo", mdesDevice).
+		with("walletProviderDecisioningInfo", mdesAdvice).with("securityServicesInsights", mdesInsights)
+)
+
+// networkShape returns the shape of original_network_data, nil for a brand that
+// this package does not know.
+func networkShape(brand string) *shape {
+	switch brand {
+	case brandVisa:
+		return vtsShape
+	case brandMastercard:
+		return mdesShape
+	}
+	return nil
+}
