@@ -15,6 +15,9 @@ type Options struct {
 	// DefaultMethods. An empty slice that is not nil means none: then every yellow
 	// and orange becomes red. At most 16, each channel once. The slice is copied.
 	Methods []Method
+	// Card tells how explanations name a card; facts that belong to the other form
+	// are masked there. Give it the form that the journal has.
+	Card CardForm
 }
 
 const maxMethods = 16
@@ -23,6 +26,7 @@ const maxMethods = 16
 // for concurrent use; a decision sees one pack from its start to its end.
 type Engine struct {
 	methods []Method
+	card    CardForm
 	live    atomic.Pointer[loaded]
 }
 
@@ -37,10 +41,9 @@ type loaded struct {
 // fields are indices into the schema; -1 where it has no such field of that type.
 // The built-in guards and the wallet's floor exist for the schema event/v1 alone.
 type fields struct {
-	id, channels                          int
-	cardStatus, cardStage, cardExpired    int
-	walletRecommendation, tokenChannel    int
-	cardRef, cardBIN, cardLast4, tenantID int
+	id, channels                       int
+	cardStatus, cardStage, cardExpired int
+	walletRecommendation, tokenChannel int
 }
 
 type methodField struct {
@@ -67,7 +70,7 @@ func New(p *rules.Pack, opt Options) (*Engine, error) {
 		}
 		seen[m.Channel] = true
 	}
-	e := &Engine{methods: append([]Method(nil), methods...)}
+	e := &Engine{methods: append([]Method(nil), methods...), card: opt.Card}
 	e.live.Store(e.load(p))
 	return e, nil
 }
@@ -108,8 +111,6 @@ func (e *Engine) load(p *rules.Pack) *loaded {
 	l := &loaded{pack: p, on: fields{
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
-		cardRef: at("card.ref", rules.String), cardBIN: at("card.bin", rules.String),
-		cardLast4: at("card.last4", rules.String), tenantID: at("tenant", rules.String),
 	}}
 	if s.Name() == "event" && s.Version() == 1 {
 		l.on.cardStatus, l.on.cardStage = at("card.status", rules.String), at("card.stage", rules.String)
