@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -172,4 +173,21 @@ func (s *Schema) appendCanonical(w *canon.Writer) {
 		w.EndObject()
 	}
 	w.EndArray().EndObject()
+}
+
+// Equal reports whether t has the same name, version and fields, documentation aside.
+func (s *Schema) Equal(t *Schema) bool {
+	if s == t {
+		return true
+	}
+	if s == nil || t == nil || s.name != t.name || s.version != t.version || len(s.fields) != len(t.fields) {
+		return false
+	}
+	for i, f := range s.fields {
+		g := t.fields[i]
+		if f.Name != g.Name || f.Type != g.Type || f.Personal != g.Personal || f.Label != g.Label || !slices.Equal(f.Enum, g.Enum) {
+			return false
+		}
+	}
+	return true
 }

@@ -1,0 +1,171 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
+)
+
+// Options are the settings of a compilation. The zero Options are ready to use.
+type Options struct {
+	// Schemas are event schemas that packs may name as name/vN beside event/v1.
+	Schemas []*rules.Schema
+}
+
+// FS compiles the pack whose pack.yaml stands at the root of fsys. Its error is an
+// *Error that holds all findings at once; warnings alone do not fail.
+func FS(fsys fs.FS, opt Options) (*rules.Pack, error) {
+	p, s := compileFS(fsys, opt)
+	return p, s.err(code.Compile)
+}
+
+// Dir compiles the pack in a folder.
+func Dir(dir string) (*rules.Pack, error) { return FS(os.DirFS(dir), Options{}) }
+
+// Check compiles like FS and returns every finding, warnings too, at most
+// MaxDiagnostics of them; more tells how many there are beyond that. The pack is
+// nil when one of them is an error.
+func Check(fsys fs.FS, opt Options) (p *rules.Pack, found []Diagnostic, more int) {
+	p, s := compileFS(fsys, opt)
+	found, more = s.finish()
+	return p, found, more
+}
+
+func compileFS(fsys fs.FS, opt Options) (*rules.Pack, *sink) {
+	c := &packCompiler{sink: newSink(), fsys: fsys, opt: opt, m: defaults(), machines: newMachines()}
+	p := c.run()
+	if c.errors > 0 {
+		return nil, c.sink
+	}
+	return p, c.sink
+}
+
+// defaults is a manifest before pack.yaml is read.
+func defaults() *rules.Manifest {
+	return &rules.Manifest{OnError: rules.Yellow, TenuredDays: 30, NoStepUp: rules.Red,
+		MaxCost: rules.DefaultMaxCost, StepUp: []string{"app", "sms", "call"}}
+}
+
+// packCompiler is the state of one compilation.
+type packCompiler struct {
+	*sink
+	fsys     fs.FS
+	opt      Options
+	m        *rules.Manifest
+	machines *machines
+	bytes    int64 // read so far
+
+	onMissing rules.OnMissing // default of rules
+	ruleIDs   map[string]span
+	ruleFile  map[string]string
+	ruleSrc   []clause // one for each rule of m
+	sections  []clause // one for each section of m
+	paramAt   map[string]anchor
+	listAt    map[string]anchor
+	packSrc   *source
+}
+
+// anchor is where something was declared.
+type anchor struct {
+	src *source
+	at  span
+}
+
+func (c *packCompiler) run() *rules.Pack {
+	c.ruleFile = map[string]string{}
+	c.ruleIDs, c.paramAt, c.listAt = map[string]span{}, map[string]anchor{}, map[string]anchor{}
+	c.readPack()
+	c.readRules()
+	lists := c.readLists()
+	if c.m.Schema == nil {
+		return nil // reported; nothing that reads fields can be judged without it
+	}
+	conds := c.conditions()
+	if c.errors > 0 {
+		return nil
+	}
+	p, err := rules.NewPack(c.m, conds[:len(c.ruleSrc)], conds[len(c.ruleSrc):], lists...)
+	if err != nil {
+		c.add(c.packSrc, span{}, "R0110", "", err.Error(), "")
+		return nil
+	}
+	return p
+}
+
+// read returns the text of a file, or reports why there is none.
+func (c *packCompiler) read(name string, limit int64, limitName string) (*source, bool) {
+	src := newSource(name, "")
+	f, err := c.fsys.Open(name)
+	if err != nil {
+		c.add(src, span{}, "R0101", "", "the file cannot be read: "+cause(err), "")
+		return src, false
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		c.add(src, span{}, "R0101", "", "the file cannot be read: "+cause(err), "")
+		return src, false
+	case int64(len(b)) > limit:
+		c.add(src, span{}, "R0112", "", fmt.Sprintf("%s: the file has more than %d bytes", limitName, limit), "")
+		return src, false
+	}
+	if c.bytes += int64(len(b)); c.bytes > MaxPackBytes {
+		c.add(src, span{}, "R0112", "", fmt.Sprintf("max_pack_bytes: the pack has more than %d bytes", int64(MaxPackBytes)), "")
+		return src, false
+	}
+	src.text = string(trimBOM(b))
+	return src, true
+}
+
+// cause is an error of a file system without the path, which stands beside it.
+func cause(err error) string {
+	var pe *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "it does not exist"
+	case errors.As(err, &pe):
+		return printable(pe.Err.Error())
+	}
+	return printable(err.Error())
+}
+
+// files returns the files of a folder that end in suffix, sorted, and reports what
+// stands there and would be passed over in silence.
+func (c *packCompiler) files(dir, suffix string) []string {
+	entries, err := fs.ReadDir(c.fsys, dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			c.add(newSource(dir, ""), span{}, "R0101", "", "the folder cannot be read: "+cause(err), "")
+		}
+		return nil
+	}
+	var list []string
+	for _, e := range entries {
+		name := e.Name()
+		full := path.Join(dir, name)
+		switch {
+		case strings.HasPrefix(name, "."), strings.EqualFold(path.Ext(name), ".md"):
+		case e.IsDir():
+			c.add(newSource(full, ""), span{}, "R0113", "", "folders within "+dir+"/ are not read", "move its files to "+dir+"/")
+		case strings.HasSuffix(name, suffix):
+			list = append(list, full)
+		default:
+			c.add(newSource(full, ""), span{}, "R0113", "", "the file is not read: files in "+dir+"/ end in "+suffix, "rename or remove it")
+		}
+	}
+	slices.Sort(list)
+	if len(list) > MaxFiles {
+		c.add(newSource(dir, ""), span{}, "R0112", "", fmt.Sprintf("max_files: the folder has more than %d files", MaxFiles), "")
+		return nil
+	}
+	return list
+}
