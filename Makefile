@@ -33,7 +33,7 @@ fuzz:
 	@./.ci/fuzz $(FUZZTIME)
 
 bench:
-	cd benchmarks && GOWORK=off go test -run '^$$' -bench . -benchtime 1x ./...
+	cd benchmarks && GOWORK=off go test -run '^$$' -bench . -benchtime 100x ./...
 
 # Longer seeded runs than make test allows itself.
 soak:
