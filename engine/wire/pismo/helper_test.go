@@ -1,38 +1,32 @@
 package pismo_test
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/engine/enginetest"
 	"github.com/issuant/issuant/engine/wire/pismo"
+	"github.com/issuant/issuant/rules"
 )
 
-const (
-	testAccount = "98665386"
-	testIAT     = 1780000000
-)
+var testNow = time.Unix(1780000000, 0).UTC()
 
-var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+type signing struct {
+	sender   *enginetest.PismoSender
+	verifier *webhook.Verifier
+}
+
+var pair = sync.OnceValue(func() signing {
+	sender, err := enginetest.NewPismoSender(testNow)
 	if err != nil {
 		panic(err)
 	}
-	return key
-})
-
-var verifier = sync.OnceValue(func() *webhook.Verifier {
-	ring, err := keyring.NewRing(keyring.Key{ID: "k", Use: keyring.UseVerify, Public: &signingKey().PublicKey})
+	ring, err := keyring.NewRing(sender.Key())
 	if err != nil {
 		panic(err)
 	}
@@ -40,25 +34,14 @@ var verifier = sync.OnceValue(func() *webhook.Verifier {
 	if err != nil {
 		panic(err)
 	}
-	return v
+	return signing{sender, v}
 })
 
 // signed makes a verified message the only way there is: it signs and opens.
-func signed(tb testing.TB, body []byte, account string, iat int64) *webhook.Message {
+func signed(tb testing.TB, body []byte, account string, at time.Time) *webhook.Message {
 	tb.Helper()
-	hash := sha256.Sum256(body)
-	claims, err := json.Marshal(map[string]any{
-		"iss": webhook.PismoIssuer, "sub": webhook.PismoSubject, "account-id": account,
-		"iat": iat, "exp": iat + 864000, "body-hash": base64.StdEncoding.EncodeToString(hash[:]),
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	token, err := jose.SignRS256(signingKey(), "k", claims)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m, err := verifier().Open(map[string][]string{webhook.PismoHeader: {token}}, body, time.Unix(iat, 0))
+	token := pair().sender.Sign(body, at, enginetest.Claims{"account-id": account})
+	m, err := pair().verifier.Open(map[string][]string{webhook.PismoHeader: {token}}, body, at)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -66,7 +49,7 @@ func signed(tb testing.TB, body []byte, account string, iat int64) *webhook.Mess
 }
 
 func message(tb testing.TB, body string) *webhook.Message {
-	return signed(tb, []byte(body), testAccount, testIAT)
+	return signed(tb, []byte(body), enginetest.PismoAccount, testNow)
 }
 
 func testKey(tb testing.TB) secret.RefKey {
@@ -112,4 +95,33 @@ func decode(tb testing.TB, c *pismo.Codec, body string) *engine.Decoded {
 		tb.Fatalf("%v\n%s", err, body)
 	}
 	return d
+}
+
+// emptyPack has no rules: what an outcome is then comes from the codec's guards,
+// the engine's own guards and the wallet's floor alone.
+func emptyPack(tb testing.TB) *rules.Pack {
+	tb.Helper()
+	p, err := rules.NewPack(&rules.Manifest{
+		Name: "empty", Version: "1", Schema: rules.EventV1(), Default: rules.Green, OnError: rules.Yellow,
+		StepUp: []string{"call", "sms", "app"}, TenuredDays: 30, MaxCost: rules.DefaultMaxCost,
+	}, nil, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// answer decodes, decides with the empty pack and encodes.
+func answer(tb testing.TB, c *pismo.Codec, body string) string {
+	tb.Helper()
+	e, err := engine.New(emptyPack(tb), engine.Options{Methods: c.Methods()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ev := decode(tb, c, body).Event
+	reply, err := c.Encode(ev, e.Decide(ev, testNow))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(reply.Body)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"testing"
+	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/engine"
@@ -74,7 +75,7 @@ func TestDecodeVectors(t *testing.T) {
 		if in.Account != "" {
 			account = in.Account
 		}
-		d, err := in.codec(t, setup).Decode(signed(t, []byte(in.Body), account, setup.IAT))
+		d, err := in.codec(t, setup).Decode(signed(t, []byte(in.Body), account, time.Unix(setup.IAT, 0)))
 		if err != nil {
 			return nil, err
 		}
