@@ -8,6 +8,20 @@ import (
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
+// The networks' words and ours.
+var (
+	vtsTokenTypes = map[string]string{"SECURE_ELEMENT": "device", "HCE": "device", "CARD_ON_FILE": "cof", "ECOMMERCE": "ecom"}
+	vtsSources    = map[string]string{"KEY_ENTERED": "manual", "ON_FILE": "on_file", "MOBILE_BANKING_APP": "push_app"}
+	vtsDecisions  = map[string]string{"00": "approve", "85": "step_up", "05": "decline"}
+
+	mdesTokenTypes = map[string]string{"EMBEDDED_SE": "device", "CLOUD": "device", "STATIC": "static"}
+	mdesSources    = map[string]string{
+		"ACCOUNT_ADDED_MANUALLY": "manual", "ACCOUNT_ON_FILE": "on_file", "ACCOUNT_ADDED_VIA_APPLICATION": "push_app",
+		"ACCOUNT_ADDED_VIA_BROWSER": "push_web", "EXISTING_TOKEN_CREDENTIAL": "token", "ACCOUNT_ADDED_VIA_CHIP_DATA": "tap",
+	}
+	mdesDecisions = map[string]string{"APPROVED": "approve", "REQUIRE_ADDITIONAL_AUTHENTICATION": "step_up", "DECLINED": "decline"}
+)
+
 // networkData sets the facts of original_network_data. An encrypted block is a
 // string and is not read; where Pismo passes its decrypted content on, it stands in
 // its place as an object.
@@ -33,9 +47,9 @@ func (d *decoding) vts(root strictjson.Value) {
 	token, device, risk := in("tokenInfo"), in("deviceInfo"), append(in("riskInformation"), root)
 
 	d.requestor(append([]strictjson.Value{root}, token...), "tokenRequestorID", "tokenRequestorId")
-	d.tokenType(token, map[string]string{"SECURE_ELEMENT": "device", "HCE": "device", "CARD_ON_FILE": "cof", "ECOMMERCE": "ecom"})
-	d.source([]strictjson.Value{root}, "panSource", map[string]string{"KEY_ENTERED": "manual", "ON_FILE": "on_file", "MOBILE_BANKING_APP": "push_app"})
-	d.recommendation(risk, "visaTokenDecisioning", map[string]string{"00": "approve", "85": "step_up", "05": "decline"})
+	d.tokenType(token, vtsTokenTypes)
+	d.source([]strictjson.Value{root}, "panSource", vtsSources)
+	d.recommendation(risk, "visaTokenDecisioning", vtsDecisions)
 	d.walletScore("wallet.device_score", risk, "walletProviderDeviceScore")
 	d.walletScore("wallet.account_score", risk, "walletProviderAccountScore")
 	d.reasons("wallet.reasons", risk, "walletProviderReasonCodes")
@@ -73,12 +87,9 @@ func (d *decoding) mdes(root strictjson.Value) {
 	where := append(append([]strictjson.Value{}, device...), holder...)
 
 	d.requestor(top, "tokenRequestorId", "tokenRequestorID")
-	d.tokenType(top, map[string]string{"EMBEDDED_SE": "device", "CLOUD": "device", "STATIC": "static"})
-	d.source(data, "source", map[string]string{
-		"ACCOUNT_ADDED_MANUALLY": "manual", "ACCOUNT_ON_FILE": "on_file", "ACCOUNT_ADDED_VIA_APPLICATION": "push_app",
-		"ACCOUNT_ADDED_VIA_BROWSER": "push_web", "EXISTING_TOKEN_CREDENTIAL": "token", "ACCOUNT_ADDED_VIA_CHIP_DATA": "tap",
-	})
-	d.recommendation(advice, "recommendedDecision", map[string]string{"APPROVED": "approve", "REQUIRE_ADDITIONAL_AUTHENTICATION": "step_up", "DECLINED": "decline"})
+	d.tokenType(top, mdesTokenTypes)
+	d.source(data, "source", mdesSources)
+	d.recommendation(advice, "recommendedDecision", mdesDecisions)
 	d.walletScore("wallet.device_score", advice, "deviceScore")
 	d.walletScore("wallet.account_score", advice, "accountScore")
 	d.walletScore("wallet.phone_score", advice, "phoneNumberScore")
