@@ -46,6 +46,9 @@ func NewList(name string, entries []ListEntry) (*List, error) {
 		if e.Value == "" || len(e.Value) > MaxListValue {
 			return nil, fmt.Errorf("%w %q: entry %d: a value has 1 to %d bytes", ErrList, name, i+1, MaxListValue)
 		}
+		if _, msg := checkTime(e.Expires); msg != "" && !e.Expires.IsZero() {
+			return nil, fmt.Errorf("%w %q: entry %d: its expiry %s", ErrList, name, i+1, msg)
+		}
 		if LooksLikePAN(e.Value) {
 			return nil, fmt.Errorf("%w %q: entry %d looks like a card number; lists hold keyed references", ErrList, name, i+1)
 		}

@@ -169,3 +169,53 @@ func (c *packCompiler) files(dir, suffix string) []string {
 	}
 	return list
 }
+
+// Load reads the binary form of a pack and compiles its conditions. The bytes may
+// be anyone's. Errors are those of rules.Load, and *Error for conditions that do
+// not compile; its diagnostics have a rule, but no place.
+func Load(b []byte) (*rules.Pack, error) { return rules.Load(b, Compiler{}) }
+
+// Compiler implements rules.Compiler.
+type Compiler struct{}
+
+// CompileManifest compiles the conditions of a manifest under the limits of this
+// package.
+func (Compiler) CompileManifest(m *rules.Manifest) (conds, sections []rules.Condition, err error) {
+	s, machines, sc := newSink(), newMachines(), newScope(m)
+	if len(m.Rules) > MaxRules || len(m.Sections) > MaxSections || len(m.Params) > MaxParams || len(m.Lists) > MaxLists {
+		s.add(nil, span{}, "R0112", "", "max_rules, max_sections, max_params or max_lists: the pack has too many", "")
+		return nil, nil, s.err(code.Compile)
+	}
+	one := func(id, when string) rules.Condition {
+		ch, root, problems := checkCondition(sc, when)
+		failed := false
+		for _, p := range problems {
+			failed = failed || severityOf(p.code) == SeverityError
+			s.add(nil, span{}, p.code, id, p.msg, p.hint)
+		}
+		if failed {
+			return nil
+		}
+		cond, err := build(ch, root, machines)
+		if err != nil || cond.cost > m.MaxCost {
+			s.add(nil, span{}, "R0112", id, "max_cost: the condition costs too much", "")
+			return nil
+		}
+		return cond
+	}
+	ids := map[string]bool{}
+	for i := range m.Rules {
+		if id := m.Rules[i].ID; ids[id] || !validID(id) {
+			s.add(nil, span{}, "R0302", "", "a rule's id is malformed or stands twice", "")
+		}
+		ids[m.Rules[i].ID] = true
+		conds = append(conds, one(m.Rules[i].ID, m.Rules[i].When))
+	}
+	for _, sec := range m.Sections {
+		sections = append(sections, one("", sec.When))
+	}
+	if err := s.err(code.Compile); err != nil {
+		return nil, nil, err
+	}
+	return conds, sections, nil
+}

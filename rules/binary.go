@@ -1,0 +1,214 @@
+package rules
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/issuant/issuant/internal/code"
+)
+
+// The binary form of a pack, format 1. Numbers are big-endian.
+//
+//	8 bytes   "issuantp"
+//	u16       format, 1
+//	u16       0
+//	u32, n    canonical manifest (Manifest.AppendCanonical)
+//	u32       number of lists, each in the order of the manifest's declarations:
+//	  u16, n    name
+//	  u32       number of entries, sorted by value, each
+//	    u16, n    value
+//	    i64       nanoseconds since 1970 UTC from which on it is no member; the smallest i64: never
+//	32 bytes  SHA-256 of everything before
+//
+// It carries source: conditions are compiled when it is loaded. Notes of list
+// entries, files and lines of rules stay behind.
+const (
+	binaryMagic   = "issuantp"
+	binaryFormat  = 1
+	binaryHead    = len(binaryMagic) + 4
+	neverExpires  = math.MinInt64
+	maxBinaryName = 64
+)
+
+// MaxBinaryBytes bounds the binary form of a pack, MaxManifestBytes the manifest
+// in it; both inclusive.
+const (
+	MaxBinaryBytes   = 512 << 20
+	MaxManifestBytes = 64 << 20
+)
+
+// ErrVersion is wrapped by the errors of Load for a format that this version of
+// the engine does not read.
+var ErrVersion = code.New(code.Version, "rules: the pack is of a format that is not known")
+
+// ErrNotLowered is returned by Load without a Compiler for a pack that needs one.
+var ErrNotLowered = code.New(code.NotLowered, "rules: the pack is in source form and needs a compiler, which is not linked in")
+
+// ErrDamaged is wrapped by the errors of Load for bytes that are not a whole pack.
+var ErrDamaged = code.New(code.PackFile, "rules: the pack file is damaged")
+
+// Compiler compiles the conditions of a manifest: one condition for each rule and
+// one for each section, in their order. Package compile has one.
+type Compiler interface {
+	CompileManifest(m *Manifest) (rules, sections []Condition, err error)
+}
+
+// Encode returns the binary form of the pack, format 1. Equal packs give equal bytes.
+func (p *Pack) Encode() []byte {
+	out := append([]byte(binaryMagic), 0, binaryFormat, 0, 0)
+	manifest := p.manifest.AppendCanonical(nil)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(manifest)))
+	out = append(out, manifest...)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(p.lists)))
+	for _, l := range p.lists {
+		out = binary.BigEndian.AppendUint16(out, uint16(len(l.Name())))
+		out = append(out, l.Name()...)
+		entries := l.Entries()
+		out = binary.BigEndian.AppendUint32(out, uint32(len(entries)))
+		for _, e := range entries {
+			out = binary.BigEndian.AppendUint16(out, uint16(len(e.Value)))
+			out = append(out, e.Value...)
+			at := int64(neverExpires)
+			if !e.Expires.IsZero() {
+				at = e.Expires.UnixNano()
+			}
+			out = binary.BigEndian.AppendUint64(out, uint64(at))
+		}
+	}
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...)
+}
+
+// Load reads the binary form of a pack. The bytes may be anyone's: sizes are
+// checked first, then the digest, then every part, and nothing is kept of a pack
+// that fails. c compiles the conditions; with a nil c it returns ErrNotLowered.
+// The pack shares no memory with b.
+func Load(b []byte, c Compiler) (*Pack, error) {
+	r, err := openBinary(b)
+	if err != nil {
+		return nil, err
+	}
+	m, err := DecodeManifest(r.bytes(int(r.u32())))
+	if r.failed {
+		return nil, fmt.Errorf("%w: it ends too early", ErrDamaged)
+	}
+	if err != nil {
+		return nil, err
+	}
+	lists, err := r.lists(m)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, ErrNotLowered
+	}
+	conds, sections, err := c.CompileManifest(m)
+	if err != nil {
+		return nil, err
+	}
+	return NewPack(m, conds, sections, lists...)
+}
+
+func openBinary(b []byte) (*binaryReader, error) {
+	switch {
+	case len(b) > MaxBinaryBytes:
+		return nil, fmt.Errorf("%w: it has more than %d bytes", ErrDamaged, MaxBinaryBytes)
+	case len(b) < binaryHead+sha256.Size || string(b[:len(binaryMagic)]) != binaryMagic:
+		return nil, fmt.Errorf("%w: it does not start as a pack does", ErrDamaged)
+	}
+	if format := binary.BigEndian.Uint16(b[len(binaryMagic):]); format != binaryFormat {
+		return nil, fmt.Errorf("%w: %d", ErrVersion, format)
+	}
+	body, sum := b[:len(b)-sha256.Size], b[len(b)-sha256.Size:]
+	if want := sha256.Sum256(body); !bytes.Equal(want[:], sum) {
+		return nil, fmt.Errorf("%w: its digest does not match", ErrDamaged)
+	}
+	if body[binaryHead-2] != 0 || body[binaryHead-1] != 0 {
+		return nil, fmt.Errorf("%w: its head is malformed", ErrDamaged)
+	}
+	return &binaryReader{rest: body[binaryHead:]}, nil
+}
+
+// binaryReader cuts pieces off; after a piece that is not there everything is empty.
+type binaryReader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *binaryReader) bytes(n int) []byte {
+	if n < 0 || n > len(r.rest) {
+		r.failed, r.rest = true, nil
+		return nil
+	}
+	head := r.rest[:n]
+	r.rest = r.rest[n:]
+	return head
+}
+
+func (r *binaryReader) u16() uint16 {
+	if b := r.bytes(2); b != nil {
+		return binary.BigEndian.Uint16(b)
+	}
+	return 0
+}
+
+func (r *binaryReader) u32() uint32 {
+	if b := r.bytes(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *binaryReader) u64() uint64 {
+	if b := r.bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+// lists reads all lists, which must be those that the manifest declares.
+func (r *binaryReader) lists(m *Manifest) ([]*List, error) {
+	if n := r.u32(); r.failed || int64(n) != int64(len(m.Lists)) {
+		return nil, fmt.Errorf("%w: its lists are not those that it declares", ErrDamaged)
+	}
+	var lists []*List
+	for i := range m.Lists {
+		l, err := r.list(m.Lists[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, l)
+	}
+	if len(r.rest) > 0 {
+		return nil, fmt.Errorf("%w: something follows its end", ErrDamaged)
+	}
+	return lists, nil
+}
+
+// minEntry is the fewest bytes of an entry; it bounds what is allocated before the
+// entries are read.
+const minEntry = 2 + 1 + 8
+
+func (r *binaryReader) list(want string) (*List, error) {
+	name := string(r.bytes(int(r.u16())))
+	n := int64(r.u32())
+	if r.failed || name != want || n > MaxListEntries || n*minEntry > int64(len(r.rest)) {
+		return nil, fmt.Errorf("%w: a list is malformed", ErrDamaged)
+	}
+	entries := make([]ListEntry, 0, n)
+	for range n {
+		e := ListEntry{Value: string(r.bytes(int(r.u16())))}
+		if at := int64(r.u64()); at != neverExpires {
+			e.Expires = time.Unix(0, at).UTC()
+		}
+		if r.failed || len(entries) > 0 && entries[len(entries)-1].Value >= e.Value {
+			return nil, fmt.Errorf("%w: a list is out of order", ErrDamaged)
+		}
+		entries = append(entries, e)
+	}
+	return NewList(name, entries)
+}

@@ -1,0 +1,177 @@
+package compile_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/compile"
+)
+
+const largePack = `
+name: large
+version: "2"
+default: yellow
+hit: score
+on_error: orange
+on_missing: error
+green_requires: [card.status]
+thresholds: {yellow: 30, orange: 60, red: 90}
+step_up: [call, sms]
+tenured_days: 10
+no_step_up: green
+sections: [{name: cof, when: token.type == "cof", no_step_up: green}]
+params:
+  limit: {value: 5, min: 1, max: 9, unit: cards, doc: how many}
+  share: {value: 0.25, type: float, min: 0, max: 1}
+  name: {value: x}
+  on: {value: true}
+lists: {deny: {file: lists/deny.csv}, live: {doc: set at run time}}
+limits: {max_cost: 500000}
+owner: fraud
+doc: every key
+`
+
+const largeRules = `
+- id: A
+  effect: score
+  weight: 40
+  when: vel.cards_device_24h > param("limit") or vel.decline_rate_bin_10m > param("share")
+  why: a
+- id: B
+  effect: red
+  action_code: "14"
+  when: card.ref in list("deny") or card.ref in list("live") or param("on") and card.program == param("name")
+  why: b
+  say: sorry
+  reason: LISTED
+  on_missing: hit
+  step_up: [app]
+  require: [sca, no_app]
+  shadow: {until: 2027-01-01}
+  percent: 50
+  source: [one, two]
+  owner: me
+  since: 2026-01-02
+  version: "7"
+`
+
+func largeFiles() fstest.MapFS {
+	files := pack(largePack, largeRules)
+	files["lists/deny.csv"] = &fstest.MapFile{Data: []byte("value,expires,note\nk1:a,,\nk1:b,2026-12-01,until then\n")}
+	return files
+}
+
+func mustCompile(tb testing.TB, files fstest.MapFS) *rules.Pack {
+	tb.Helper()
+	p, err := compile.FS(files, compile.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func TestEncodeLoadEncodeGivesTheSameBytes(t *testing.T) {
+	p := mustCompile(t, largeFiles())
+	b := p.Encode()
+	q, err := compile.Load(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(q.Encode(), b) || p.ID() != q.ID() {
+		t.Error("the pack changed on its way through the binary form")
+	}
+	if q.Schema() != rules.EventV1() {
+		t.Error("the loaded pack does not share the canonical schema, so that events of codecs would not fit")
+	}
+	f := rules.NewFacts(q.Schema())
+	if err := f.Set("card.ref", "k1:b"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		now  time.Time
+		want rules.Truth
+	}{{time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC), rules.True}, {time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), rules.Unknown}} {
+		if got := q.Run(f, tc.now).Verdicts[1].Truth; got != tc.want {
+			t.Errorf("at %v: %v, want %v", tc.now, got, tc.want)
+		}
+	}
+}
+
+// resealed returns the bytes with a digest that fits, as a forger would send them.
+func resealed(b []byte) []byte {
+	body := b[:len(b)-sha256.Size]
+	sum := sha256.Sum256(body)
+	return append(bytes.Clone(body), sum[:]...)
+}
+
+func TestLoadRefusesDamage(t *testing.T) {
+	good := mustCompile(t, largeFiles()).Encode()
+	flip := func(i int) []byte { b := bytes.Clone(good); b[i] ^= 1; return b }
+	replace := func(old, with string) []byte {
+		return resealed(bytes.Replace(good, []byte(old), []byte(with), 1))
+	}
+	for name, tc := range map[string]struct {
+		b    []byte
+		want code.Code
+	}{
+		"empty":             {nil, code.PackFile},
+		"magic":             {flip(0), code.PackFile},
+		"format":            {flip(9), code.Version},
+		"middle":            {flip(len(good) / 2), code.PackFile},
+		"trailer":           {flip(len(good) - 1), code.PackFile},
+		"cut":               {good[:len(good)-40], code.PackFile},
+		"flags":             {resealed(flip(11)), code.PackFile},
+		"manifest length":   {resealed(flip(15)), code.PackFile},
+		"green on_error":    {replace(`"on_error":"orange"`, `"on_error":"green" `), code.PackFile},
+		"unknown effect":    {replace(`"effect":"red"`, `"effect":"tan"`), code.PackFile},
+		"weight":            {replace(`"weight":40`, `"weight":-4`), code.PackFile},
+		"condition":         {replace(`card.ref in list`, `card.rex in list`), code.Compile},
+		"condition too big": {replace(`card.ref in list`, `\u0000ard.ref`), code.PackFile},
+		"list order":        {replace("k1:a", "k1:c"), code.PackFile},
+		"list name":         {resealed(bytes.Replace(good, []byte("\x00\x04deny"), []byte("\x00\x04demy"), 1)), code.PackFile},
+		"pan in a list":     {resealed(bytes.Replace(good, []byte("\x00\x04k1:a"), []byte("\x00\x104111111111111111"), 1)), code.List},
+	} {
+		p, err := compile.Load(tc.b)
+		if p != nil || code.Of(err) != tc.want {
+			t.Errorf("%s: code %v, want %v (%v)", name, code.Of(err), tc.want, err)
+		}
+	}
+	if _, err := rules.Load(good, nil); !errors.Is(err, rules.ErrNotLowered) {
+		t.Errorf("without a compiler: %v", err)
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	good := mustCompile(f, largeFiles()).Encode()
+	f.Add(good)
+	f.Add(mustCompile(f, pack(smallPack, "- {id: R, effect: red, why: w, when: 'true'}\n")).Encode())
+	f.Add(good[:100])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, try := range [][]byte{b, sealed(b)} {
+			p, err := compile.Load(try)
+			if err != nil {
+				if code.Of(err) == code.Internal {
+					t.Fatalf("an error without a code: %v", err)
+				}
+				continue
+			}
+			if !bytes.Equal(p.Encode(), try) {
+				t.Fatal("a pack that loads is written otherwise")
+			}
+		}
+	})
+}
+
+// sealed gives arbitrary bytes a digest, so that fuzzing gets beyond it.
+func sealed(b []byte) []byte {
+	if len(b) < sha256.Size {
+		return b
+	}
+	return resealed(b)
+}
