@@ -107,6 +107,8 @@ func Parse(data []byte, lim Limits) (Value, error) {
 		return Value{}, &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
 	p := parser{s: string(data), lim: lim}
+	p.path, p.members, p.marks = p.pathBuf[:0], p.memberBuf[:0], p.markBuf[:0]
+	p.chunk = min(strings.Count(p.s, ":"), 64)
 	p.blanks()
 	v, err := p.value(0)
 	if err != nil {
@@ -119,12 +121,32 @@ func Parse(data []byte, lim Limits) (Value, error) {
 	return v, nil
 }
 
+// parser keeps the members and items of all open containers on two stacks; a
+// container that closes copies its own into a slab, so that a text costs a
+// handful of allocations whatever its shape.
 type parser struct {
 	s      string
 	i      int
 	lim    Limits
 	values int
-	path   []string
+
+	members    []Member
+	marks      []uint32 // by member of the stack: see mark
+	items      []Value
+	memberSlab []Member
+	itemSlab   []Value
+	chunk      int // members or items to make room for at once
+
+	path      []step
+	pathBuf   [16]step
+	memberBuf [24]Member
+	markBuf   [24]uint32
+}
+
+// step is a name, or the index of an item where the name is not valid.
+type step struct {
+	name  string
+	index int // -1: name counts
 }
 
 // pointerEscapes is made once: a Replacer costs some kilobytes, which each step of
@@ -133,9 +155,13 @@ var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
 func (p *parser) fail(msg string) error {
 	var ptr strings.Builder
-	for _, name := range p.path {
+	for _, st := range p.path {
 		ptr.WriteByte('/')
-		ptr.WriteString(pointerEscapes.Replace(clip(name)))
+		if st.index >= 0 {
+			ptr.WriteString(strconv.Itoa(st.index))
+		} else {
+			ptr.WriteString(pointerEscapes.Replace(clip(st.name)))
+		}
 	}
 	return &Error{Offset: p.i, Pointer: ptr.String(), Msg: msg}
 }
@@ -159,82 +185,122 @@ func (p *parser) blanks() {
 	}
 }
 
-func (p *parser) value(depth int) (Value, error) {
+func (p *parser) value(depth int) (v Value, err error) {
 	if p.values++; p.values > p.lim.MaxValues {
-		return Value{}, p.fail(fmt.Sprintf("more than %d values", p.lim.MaxValues))
+		return v, p.fail(fmt.Sprintf("more than %d values", p.lim.MaxValues))
 	}
 	if p.i >= len(p.s) {
-		return Value{}, p.fail("text ends where a value should stand")
+		return v, p.fail("text ends where a value should stand")
 	}
-	off := p.i
+	v.Off = p.i
 	switch c := p.s[p.i]; {
-	case c == '{':
-		return p.object(depth + 1)
-	case c == '[':
-		return p.array(depth + 1)
 	case c == '"':
-		s, err := p.str()
-		return Value{Kind: String, Str: s, Off: off}, err
+		v.Kind = String
+		v.Str, err = p.str()
+	case c == '{':
+		v.Kind = Object
+		v.Members, err = p.object(depth + 1)
+	case c == '[':
+		v.Kind = Array
+		v.Items, err = p.array(depth + 1)
 	case c == '-' || c >= '0' && c <= '9':
-		n, err := p.number()
-		return Value{Kind: Number, Str: n, Off: off}, err
-	case strings.HasPrefix(p.s[p.i:], "true"):
-		p.i += 4
-		return Value{Kind: Bool, Bool: true, Off: off}, nil
-	case strings.HasPrefix(p.s[p.i:], "false"):
-		p.i += 5
-		return Value{Kind: Bool, Off: off}, nil
-	case strings.HasPrefix(p.s[p.i:], "null"):
-		p.i += 4
-		return Value{Kind: Null, Off: off}, nil
+		v.Kind = Number
+		v.Str, err = p.number()
+	case p.word("true"):
+		v.Kind, v.Bool = Bool, true
+	case p.word("false"):
+		v.Kind = Bool
+	case p.word("null"):
+		v.Kind = Null
+	default:
+		err = p.fail("no JSON value starts here")
 	}
-	return Value{}, p.fail("no JSON value starts here")
+	return v, err
 }
 
-func (p *parser) object(depth int) (Value, error) {
-	v := Value{Kind: Object, Off: p.i}
+func (p *parser) word(w string) bool {
+	if !strings.HasPrefix(p.s[p.i:], w) {
+		return false
+	}
+	p.i += len(w)
+	return true
+}
+
+// open enters a container; empty reports that it is closed already.
+func (p *parser) open(depth int, end byte) (empty bool, err error) {
 	if depth > p.lim.MaxDepth {
-		return v, p.fail(fmt.Sprintf("deeper than %d containers", p.lim.MaxDepth))
+		return false, p.fail(fmt.Sprintf("deeper than %d containers", p.lim.MaxDepth))
 	}
 	p.i++
 	p.blanks()
-	if p.eat('}') {
-		return v, nil
+	return p.eat(end), nil
+}
+
+func (p *parser) object(depth int) ([]Member, error) {
+	if empty, err := p.open(depth, '}'); empty || err != nil {
+		return nil, err
 	}
+	base := len(p.members)
 	names := nameSet{variants: p.lim.CaseVariants}
 	for {
-		if p.i >= len(p.s) || p.s[p.i] != '"' {
-			return v, p.fail("a member's name should stand here")
+		off := p.i
+		name, err := p.name(&names, base)
+		if err != nil {
+			return nil, err
 		}
-		m := Member{Off: p.i}
-		var err error
-		if m.Name, err = p.str(); err != nil {
-			return v, err
-		}
-		if msg := names.add(v.Members, m.Name); msg != "" {
-			p.i = m.Off
-			return v, p.fail(msg)
-		}
-		p.blanks()
-		if !p.eat(':') {
-			return v, p.fail("a colon should stand here")
-		}
-		p.blanks()
-		p.path = append(p.path, m.Name)
-		if m.Value, err = p.value(depth); err != nil {
-			return v, err
+		mark := names.last
+		p.path = append(p.path, step{name, -1})
+		v, err := p.value(depth)
+		if err != nil {
+			return nil, err
 		}
 		p.path = p.path[:len(p.path)-1]
-		v.Members = append(v.Members, m)
+		p.members = append(p.members, Member{name, off, v})
+		p.marks = append(p.marks, mark)
 		p.blanks()
 		if p.eat('}') {
-			return v, nil
+			done := slab(&p.memberSlab, p.members[base:], p.chunk)
+			p.members, p.marks = p.members[:base], p.marks[:base]
+			return done, nil
 		}
 		if !p.eat(',') {
-			return v, p.fail("a comma or } should stand here")
+			return nil, p.fail("a comma or } should stand here")
 		}
 		p.blanks()
 	}
+}
+
+// name reads a member's name and the colon after it.
+func (p *parser) name(names *nameSet, base int) (string, error) {
+	off := p.i
+	if p.i >= len(p.s) || p.s[p.i] != '"' {
+		return "", p.fail("a member's name should stand here")
+	}
+	name, err := p.str()
+	if err != nil {
+		return "", err
+	}
+	if msg := names.add(p.members[base:], p.marks[base:], name); msg != "" {
+		p.i = off
+		return "", p.fail(msg)
+	}
+	p.blanks()
+	if !p.eat(':') {
+		return "", p.fail("a colon should stand here")
+	}
+	p.blanks()
+	return name, nil
+}
+
+// slab moves a finished container from the stack to memory of exactly its size.
+func slab[T any](free *[]T, done []T, chunk int) []T {
+	n := len(done)
+	if n > cap(*free)-len(*free) {
+		*free = make([]T, 0, max(n, chunk))
+	}
+	at := len(*free)
+	*free = append(*free, done...)
+	return (*free)[at : at+n : at+n]
 }
 
 // nameSet finds equal and case-equal names: by comparison while an object is
@@ -242,15 +308,37 @@ func (p *parser) object(depth int) (Value, error) {
 // many names costs linear time.
 type nameSet struct {
 	variants bool // names may differ in case
+	last     uint32
 	folded   map[string]string
 }
 
 const smallObject = 16
 
-func (n *nameSet) add(members []Member, name string) string {
+// mark is equal for names that are equal without regard to case, and 0 for names
+// that are not ASCII; most names differ in it, and need no comparison.
+func mark(name string) uint32 {
+	h := uint32(2166136261)
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= utf8.RuneSelf {
+			return 0
+		}
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h | 1
+}
+
+func (n *nameSet) add(members []Member, marks []uint32, name string) string {
+	n.last = mark(name)
 	if n.folded == nil && len(members) < smallObject {
-		for i := range members {
-			if have := members[i].Name; len(have) == len(name) && have == name {
+		for i, m := range marks {
+			if m != n.last && m != 0 && n.last != 0 {
+				continue
+			}
+			if have := members[i].Name; have == name {
 				return "duplicate name"
 			} else if !n.variants && strings.EqualFold(have, name) {
 				return "name differs from another only in case"
@@ -300,30 +388,27 @@ func Fold(s string) string {
 	}, s)
 }
 
-func (p *parser) array(depth int) (Value, error) {
-	v := Value{Kind: Array, Off: p.i}
-	if depth > p.lim.MaxDepth {
-		return v, p.fail(fmt.Sprintf("deeper than %d containers", p.lim.MaxDepth))
+func (p *parser) array(depth int) ([]Value, error) {
+	if empty, err := p.open(depth, ']'); empty || err != nil {
+		return nil, err
 	}
-	p.i++
-	p.blanks()
-	if p.eat(']') {
-		return v, nil
-	}
+	base := len(p.items)
 	for {
-		p.path = append(p.path, strconv.Itoa(len(v.Items)))
+		p.path = append(p.path, step{index: len(p.items) - base})
 		item, err := p.value(depth)
 		if err != nil {
-			return v, err
+			return nil, err
 		}
 		p.path = p.path[:len(p.path)-1]
-		v.Items = append(v.Items, item)
+		p.items = append(p.items, item)
 		p.blanks()
 		if p.eat(']') {
-			return v, nil
+			done := slab(&p.itemSlab, p.items[base:], 0)
+			p.items = p.items[:base]
+			return done, nil
 		}
 		if !p.eat(',') {
-			return v, p.fail("a comma or ] should stand here")
+			return nil, p.fail("a comma or ] should stand here")
 		}
 		p.blanks()
 	}
