@@ -1,0 +1,416 @@
+package starter_test
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/engine/packtest"
+	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/compile"
+	"github.com/issuant/issuant/rules/starter"
+)
+
+func Example() {
+	pack, err := starter.Pack()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	eng, err := engine.New(pack, engine.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	event, err := engine.ParseEvent(pack.Schema(), []byte(`{"id": "e-1", "card": {"type": "PLASTIC", "codes": ["FRB", "BNB"]}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	d := eng.Decide(event, time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC))
+	fmt.Println(d.Outcome, d.ActionCode, d.StepUp)
+	// Output: yellow 85 [app sms call]
+}
+
+var wantIDs = strings.Fields(`
+	R01_card_not_eligible R02_card_not_tokenizable R03_card_invalid_finding R04_cvv_failed R05_expiry_mismatch
+	R06_cvv_lockout R07_device_score_1 R08_account_score_1 R09_wallet_declines R10_mc_device_abuse
+	R11_visa_score_high R12_many_cards_on_device R13_bin_attack R14_device_decline_streak R15_readd_churn
+	R16_deny_list R17_mc_tpi_high O01_apple_high_risk O02_contact_changed_new_device
+	Y01_device_score_2 Y02_account_score_low Y03_phone_score_low Y04_wallet_asks_step_up Y05_manual_entry
+	Y06_wallet_account_new Y07_wallet_account_changed Y08_suspicious_or_inactive Y09_device_trouble
+	Y10_too_many_attempts Y11_outside_home Y12_ip_masked Y13_third_device Y14_cannot_assess
+	Y15_network_score_mid Y16_push_context_mismatch Y17_sca_missing Y18_name_mismatch
+	Y19_card_not_activated_manual Y20_recurring_in_wallet Y21_combo_card_not_normal G01_in_app_sca`)
+
+func load(tb testing.TB) *rules.Pack {
+	tb.Helper()
+	pack, err := starter.Pack()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pack
+}
+
+func loadTests(tb testing.TB, pack *rules.Pack) []compile.TestFile {
+	tb.Helper()
+	files, err := compile.Tests(starter.FS(), pack)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if len(files) == 0 {
+		tb.Fatal("the pack has no test files")
+	}
+	return files
+}
+
+func run(tb testing.TB, pack *rules.Pack) *packtest.Report {
+	tb.Helper()
+	report, err := packtest.Run(pack, loadTests(tb, pack), packtest.Options{Coverage: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return report
+}
+
+func TestPackHasTheFortyOneRules(t *testing.T) {
+	var got []string
+	for _, r := range load(t).Manifest().Rules {
+		got = append(got, r.ID)
+	}
+	want := slices.Sorted(slices.Values(wantIDs))
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+	if len(want) != 41 {
+		t.Errorf("%d rules, want 41", len(want))
+	}
+}
+
+func TestEachRuleSaysWhyWhoAndWherefrom(t *testing.T) {
+	reasons := map[string]string{}
+	colour := map[byte]rules.Effect{'R': rules.EffectRed, 'O': rules.EffectOrange, 'Y': rules.EffectYellow, 'G': rules.EffectGreen}
+	for _, r := range load(t).Manifest().Rules {
+		if r.Effect != colour[r.ID[0]] {
+			t.Errorf("%s has the effect %s", r.ID, r.Effect)
+		}
+		if !strings.HasSuffix(r.Why, ".") || r.Owner == "" || r.Since != "2026-11-23" {
+			t.Errorf("%s lacks a why that is a sentence, an owner or a date", r.ID)
+		}
+		if r.Say == "" && r.Effect != rules.EffectGreen {
+			t.Errorf("%s has nothing to say to the cardholder", r.ID)
+		}
+		if other, ok := reasons[r.Reason]; ok || strings.ToUpper(r.Reason) != r.Reason || r.Reason == "" {
+			t.Errorf("%s has the reason %q, as %s", r.ID, r.Reason, other)
+		}
+		reasons[r.Reason] = r.ID
+		checkSources(t, r)
+	}
+}
+
+func checkSources(t *testing.T, r rules.Rule) {
+	t.Helper()
+	links := 0
+	for _, s := range r.Sources {
+		if strings.HasPrefix(s, "judgement: ") {
+			continue
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "https" || u.Host == "" {
+			t.Errorf("%s: the source %q is neither a link nor a judgement", r.ID, s)
+		}
+		links++
+	}
+	if links == 0 {
+		t.Errorf("%s has no link to a source", r.ID)
+	}
+}
+
+// What the cardholder hears must not tell a fraudster what gave him away.
+func TestSayRevealsNoSuspicion(t *testing.T) {
+	words := regexp.MustCompile(`(?i)fraud|risk|suspic|score|stolen|lost|block|vpn|deny|list|limit|too many|attempt|country|new device|report`)
+	for _, r := range load(t).Manifest().Rules {
+		if word := words.FindString(r.Say); word != "" {
+			t.Errorf("%s says %q, with %q in it", r.ID, r.Say, word)
+		}
+	}
+}
+
+func TestEachRuleHasTwoHitsTwoMissesAndAnUnknown(t *testing.T) {
+	pack := load(t)
+	count := map[string]map[string]int{}
+	for _, file := range loadTests(t, pack) {
+		for _, c := range file.Cases {
+			id, rest, _ := strings.Cut(c.Name, " ")
+			verb, _, _ := strings.Cut(rest, ":")
+			if count[id] == nil {
+				count[id] = map[string]int{}
+			}
+			count[id][verb]++
+			switch verb {
+			case "hits":
+				if !slices.Contains(c.Expect.Rules, id) {
+					t.Errorf("%s:%d: does not expect %s", file.Name, c.Line, id)
+				}
+			case "misses":
+				if !slices.Contains(c.Expect.NotRules, id) {
+					t.Errorf("%s:%d: does not exclude %s", file.Name, c.Line, id)
+				}
+			}
+		}
+	}
+	for _, id := range wantIDs {
+		if c := count[id]; c["hits"] < 2 || c["misses"] < 2 || c["unknown"] < 1 {
+			t.Errorf("%s has %d hits, %d misses, %d unknowns", id, c["hits"], c["misses"], c["unknown"])
+		}
+	}
+}
+
+func TestAllCasesPass(t *testing.T) {
+	report := run(t, load(t))
+	for _, r := range report.Results {
+		if r.Status != packtest.Passed {
+			t.Errorf("%s:%d: %s: %s\n\t%s", r.File, r.Line, r.Name, r.Status, strings.Join(r.Diff, "\n\t"))
+		}
+	}
+	if report.Passed < 205 {
+		t.Errorf("%d cases passed, want at least 205", report.Passed)
+	}
+}
+
+func TestCasesSeeEveryOutcomeOfEveryLeaf(t *testing.T) {
+	cov := run(t, load(t)).Coverage
+	for i := range cov.Rules {
+		for _, l := range cov.Rules[i].Leaves {
+			if l.True == 0 || l.False == 0 {
+				t.Errorf("%s: `%s` was true %d times, false %d times", cov.Rules[i].ID, l.Text, l.True, l.False)
+			}
+		}
+	}
+	if cov.Percent() != 100 {
+		t.Errorf("coverage %.1f %%", cov.Percent())
+	}
+}
+
+func TestRemovingAFactNeverMakesGreen(t *testing.T) {
+	pack := load(t)
+	eng := newEngine(t, pack)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, r := range run(t, pack).Results {
+		if r.Decision.Outcome == rules.Green {
+			continue
+		}
+		present := presentFacts(r.Event)
+		for _, name := range present {
+			checkNotGreen(t, eng, r, []string{name})
+		}
+		for range 40 { // and sets of facts at random, since two may hide each other
+			rng.Shuffle(len(present), func(i, k int) { present[i], present[k] = present[k], present[i] })
+			checkNotGreen(t, eng, r, present[:rng.IntN(len(present)+1)])
+		}
+	}
+}
+
+func newEngine(tb testing.TB, pack *rules.Pack) *engine.Engine {
+	tb.Helper()
+	eng, err := engine.New(pack, engine.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return eng
+}
+
+func presentFacts(ev *engine.Event) []string {
+	var names []string
+	for i := range ev.Schema().Len() {
+		if ev.At(i) != nil {
+			names = append(names, ev.Schema().Field(i).Name)
+		}
+	}
+	return names
+}
+
+func checkNotGreen(t *testing.T, eng *engine.Engine, r packtest.Result, without []string) {
+	t.Helper()
+	ev := r.Event.Clone()
+	for _, name := range without {
+		ev.Unset(name)
+	}
+	if eng.Decide(ev, r.Now).Outcome == rules.Green {
+		t.Errorf("%s:%d: without %v this %s turns green", r.File, r.Line, without, r.Decision.Outcome)
+	}
+}
+
+// The reason why the sweep above holds for events that nobody wrote down: a fact
+// that a rule reads is required of all tokens, or the rule holds for wallets and
+// Y14 or a red rule for wallets asks for it.
+func TestEveryFactOfARuleIsRequiredForGreen(t *testing.T) {
+	const wallet = `(token.channel ?? "wallet") != "merchant"`
+	pack := load(t)
+	man := pack.Manifest()
+	all, wallets := map[string]bool{}, map[string]bool{
+		"token.channel":          true, // absent counts as a wallet
+		"token.requestor":        true, // O01: absent counts as Apple
+		"device.first_seen_days": true, // O02: absent counts as new
+	}
+	for _, name := range man.GreenRequires {
+		all[name] = true
+	}
+	for i, r := range man.Rules {
+		if r.ID == "Y14_cannot_assess" || r.Effect == rules.EffectRed {
+			for _, name := range factsOf(pack, i) {
+				wallets[name] = true
+			}
+		}
+	}
+	for i, r := range man.Rules {
+		for _, name := range factsOf(pack, i) {
+			switch {
+			case all[name], r.Effect == rules.EffectGreen, r.OnMissing == rules.HitIt:
+			case !strings.Contains(r.When, wallet):
+				t.Errorf("%s holds for merchants too and reads %s, which green_requires does not name", r.ID, name)
+			case !wallets[name] && r.Effect != rules.EffectRed:
+				t.Errorf("%s reads %s, which neither green_requires nor Y14 nor a red rule asks for", r.ID, name)
+			}
+		}
+	}
+}
+
+func factsOf(pack *rules.Pack, rule int) []string {
+	var names []string
+	for _, i := range pack.Condition(rule).Fields() {
+		names = append(names, pack.Schema().Field(i).Name)
+	}
+	return names
+}
+
+// A fact of a clean request that goes missing turns it yellow, or it was not
+// needed; which are not needed is written down here.
+func TestCleanRequestsNeedTheirFacts(t *testing.T) {
+	free := strings.Fields(`id at kind adapter schema token.ref token.requestor token.channel token.type card.bin card.program
+		device.bound device.first_seen_days holder.ref holder.channels session.in_app`)
+	pack := load(t)
+	eng := newEngine(t, pack)
+	n := 0
+	for _, r := range run(t, pack).Results {
+		if !strings.HasPrefix(r.Name, "a clean push") {
+			continue
+		}
+		n++
+		for _, name := range presentFacts(r.Event) {
+			ev := r.Event.Clone()
+			ev.Unset(name)
+			want := rules.Yellow
+			if slices.Contains(free, name) {
+				want = rules.Green
+			}
+			if got := eng.Decide(ev, r.Now).Outcome; got != want {
+				t.Errorf("%s without %s: %s, want %s", r.Name, name, got, want)
+			}
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d clean pushes, want one for each network", n)
+	}
+}
+
+func TestNoRuleReadsALabel(t *testing.T) {
+	pack := load(t)
+	for i, r := range pack.Manifest().Rules {
+		for _, f := range pack.Condition(i).Fields() {
+			if pack.Schema().Field(f).Label {
+				t.Errorf("%s reads %s", r.ID, pack.Schema().Field(f).Name)
+			}
+		}
+	}
+}
+
+func TestEveryParamAndListIsUsedAndExplained(t *testing.T) {
+	man := load(t).Manifest()
+	var text strings.Builder
+	for _, r := range man.Rules {
+		text.WriteString(r.When + "\n")
+	}
+	for _, p := range man.Params {
+		if !strings.Contains(text.String(), `param("`+p.Name+`")`) {
+			t.Errorf("no rule reads the parameter %s", p.Name)
+		}
+		if p.Min == nil || p.Max == nil || p.Unit == "" || p.Doc == "" {
+			t.Errorf("the parameter %s lacks bounds, unit or doc", p.Name)
+		}
+	}
+	for _, l := range man.Lists {
+		if !strings.Contains(text.String(), `list("`+l.Name+`")`) || l.Doc == "" {
+			t.Errorf("no rule reads the list %s, or it lacks a doc", l.Name)
+		}
+	}
+}
+
+func TestShippedListsHoldExamplesOnly(t *testing.T) {
+	for _, l := range load(t).Lists() {
+		if l.Len() == 0 {
+			t.Errorf("%s is empty", l.Name())
+		}
+		for _, e := range l.Entries() {
+			if !strings.HasPrefix(e.Value, "example-") {
+				t.Errorf("%s holds %q", l.Name(), e.Value)
+			}
+		}
+	}
+}
+
+// The pack is what its author sees: every file of the folder is embedded, and
+// files that it does not know are not.
+func TestFSHoldsPackRulesListsAndTests(t *testing.T) {
+	count := map[string]int{}
+	err := fs.WalkDir(starter.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			dir, _, _ := strings.Cut(path, "/")
+			count[dir]++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count["pack.yaml"] != 1 || count["rules"] != 7 || count["lists"] != 4 || count["tests"] != 8 || len(count) != 4 {
+		t.Errorf("files: %v", count)
+	}
+}
+
+func TestPackIsCompiledOnce(t *testing.T) {
+	if load(t) != load(t) {
+		t.Error("two calls of Pack returned two packs")
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	pack := load(b)
+	eng := newEngine(b, pack)
+	for _, r := range run(b, pack).Results {
+		name := ""
+		switch r.Name {
+		case "a clean push from the bound app is green on Visa":
+			name = "facts=all/outcome=green"
+		case "the processor's sample request: plastic card, FRB, BNB, no network data":
+			name = "facts=few/outcome=yellow"
+		default:
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := eng.Decide(r.Event, r.Now); d.Outcome != r.Decision.Outcome {
+					b.Fatal(d.Outcome)
+				}
+			}
+		})
+	}
+}
