@@ -14,10 +14,26 @@ type Column struct {
 	Right bool // numbers stand at the right
 }
 
-// Cell is one cell: text without colour sequences, and its colours.
+// Cell is one cell: text without colour sequences, its colours, and notes that
+// stand dimmed below it, each on lines of its own.
 type Cell struct {
 	Text  string
 	Codes []string
+	Notes []string
+}
+
+// painted returns the lines of the cell, each with its width; n is that of the column.
+func (c Cell) painted(st Style, n int) []string {
+	var lines []string
+	for _, l := range Wrap(Safe(c.Text), n) {
+		lines = append(lines, st.Paint(l, c.Codes...))
+	}
+	for _, note := range c.Notes {
+		for _, l := range Wrap(Safe(note), n) {
+			lines = append(lines, st.Paint(l, Dim))
+		}
+	}
+	return lines
 }
 
 // Table prints rows as they come, in columns whose widths are fixed beforehand,
@@ -102,7 +118,7 @@ func (t *Table) total() int {
 func (t *Table) Head(w io.Writer) error {
 	cells := make([]Cell, len(t.Columns))
 	for i, c := range t.Columns {
-		cells[i] = Cell{c.Title, []string{Dim}}
+		cells[i] = Cell{Text: c.Title, Codes: []string{Dim}}
 	}
 	if err := t.Row(w, cells...); err != nil {
 		return err
@@ -116,25 +132,24 @@ func (t *Table) Row(w io.Writer, cells ...Cell) error {
 	lines := make([][]string, len(cells))
 	height := 1
 	for i, c := range cells {
-		lines[i] = Wrap(Safe(c.Text), t.widths[i])
+		lines[i] = c.painted(t.Style, t.widths[i])
 		height = max(height, len(lines[i]))
 	}
 	var b strings.Builder
 	for y := range height {
 		var row strings.Builder
-		for i, c := range cells {
+		for i := range cells {
 			text := ""
 			if y < len(lines[i]) {
 				text = lines[i][y]
 			}
 			blanks := strings.Repeat(" ", max(0, t.widths[i]-Width(text)))
-			painted := t.Style.Paint(text, c.Codes...)
 			if t.Columns[i].Right {
-				painted = blanks + painted
+				text = blanks + text
 			} else {
-				painted += blanks
+				text += blanks
 			}
-			row.WriteString(painted + strings.Repeat(" ", gap))
+			row.WriteString(text + strings.Repeat(" ", gap))
 		}
 		b.WriteString(strings.TrimRight(row.String(), " ") + "\n")
 	}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/issuant/issuant/rules"
+)
+
+const (
+	configFile    = "issuant.yaml"
+	maxConfigFile = 1 << 20 // bytes, inclusive
+)
+
+// perRun are the flags that belong to one run; they are never configuration.
+var perRun = map[string]bool{
+	"help": true, "config": true, "input": true, "request": true, "batch": true, "what-if": true,
+	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true,
+}
+
+// configure fills the flags of cmd that were not given: from ISSUANT_* variables,
+// then from the configuration file. A variable that no flag of any verb has the
+// name of is ignored: platforms inject their own (ISSUANT_SERVICE_HOST and the like).
+func (a *app) configure(cmd *cobra.Command) error {
+	if a.config == "" {
+		a.config = a.getenv("ISSUANT_CONFIG")
+	}
+	file, err := a.readConfig(cmd.Root())
+	if err != nil {
+		return err
+	}
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if failed != nil || f.Changed || perRun[f.Name] {
+			return
+		}
+		key := strings.ReplaceAll(f.Name, "-", "_")
+		if v := a.getenv("ISSUANT_" + strings.ToUpper(key)); v != "" {
+			if err := f.Value.Set(v); err != nil {
+				failed = usage("ISSUANT_%s: %w", strings.ToUpper(key), err)
+			}
+			f.Changed = true
+			return
+		}
+		if e, ok := file[key]; ok {
+			failed = e.set(f)
+			f.Changed = true
+		}
+	})
+	return failed
+}
+
+// entry is one key of the configuration file.
+type entry struct {
+	place  string // file:line
+	values []string
+}
+
+func (e entry) set(f *pflag.Flag) error {
+	if _, many := f.Value.(pflag.SliceValue); !many && len(e.values) != 1 {
+		return usage("%s: %s takes one value", e.place, strings.ReplaceAll(f.Name, "-", "_"))
+	}
+	for _, v := range e.values {
+		if err := f.Value.Set(v); err != nil {
+			return usage("%s: %w", e.place, err)
+		}
+	}
+	return nil
+}
+
+// readConfig reads the file strictly: keys that no verb knows are errors.
+func (a *app) readConfig(root *cobra.Command) (map[string]entry, error) {
+	name, required := a.config, true
+	if name == "" {
+		name, required = configFile, false
+	}
+	data, err := readFile(name, maxConfigFile)
+	if errors.Is(err, fs.ErrNotExist) && !required {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, usage("configuration: %w", err)
+	}
+	return parseConfig(name, data, knownKeys(root))
+}
+
+func knownKeys(root *cobra.Command) []string {
+	seen := map[string]bool{}
+	var keys []string
+	for _, cmd := range append(root.Commands(), root) {
+		visit := func(f *pflag.Flag) {
+			key := strings.ReplaceAll(f.Name, "-", "_")
+			if !perRun[f.Name] && !seen[key] {
+				seen[key] = true
+				keys = append(keys, key)
+			}
+		}
+		cmd.Flags().VisitAll(visit)
+		cmd.PersistentFlags().VisitAll(visit)
+	}
+	return keys
+}
+
+func parseConfig(name string, data []byte, known []string) (map[string]entry, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, usage("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if dec.Decode(new(yaml.Node)) != io.EOF {
+		return nil, usage("%s: more than one YAML document", name)
+	}
+	m := doc.Content[0]
+	if m.Kind != yaml.MappingNode {
+		return nil, usage("%s:%d: the configuration is a mapping of keys to values", name, m.Line)
+	}
+	out := map[string]entry{}
+	for i := 0; i < len(m.Content); i += 2 {
+		k, v := m.Content[i], m.Content[i+1]
+		place := fmt.Sprintf("%s:%d", name, k.Line)
+		if !oneOf(k.Value, known) {
+			hint := ""
+			if near := rules.Nearest(k.Value, known); near != "" {
+				hint = fmt.Sprintf(", did you mean %q?", near)
+			}
+			return nil, usage("%s: unknown key %q%s", place, k.Value, hint)
+		}
+		if _, twice := out[k.Value]; twice {
+			return nil, usage("%s: key %q stands twice", place, k.Value)
+		}
+		values, err := scalars(v)
+		if err != nil {
+			return nil, usage("%s: %s: %w", place, k.Value, err)
+		}
+		out[k.Value] = entry{place, values}
+	}
+	return out, nil
+}
+
+func scalars(v *yaml.Node) ([]string, error) {
+	switch v.Kind {
+	case yaml.ScalarNode:
+		if v.Tag == "!!null" {
+			return nil, errors.New("has no value")
+		}
+		return []string{v.Value}, nil
+	case yaml.SequenceNode:
+		var list []string
+		for _, item := range v.Content {
+			if item.Kind != yaml.ScalarNode {
+				return nil, errors.New("must be a value or a list of values")
+			}
+			list = append(list, item.Value)
+		}
+		return list, nil
+	}
+	return nil, errors.New("must be a value or a list of values")
+}
+
+// readFile reads a regular file, or what a pipe gives, of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, plainPathError(name, err)
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, fmt.Errorf("%s is a directory", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, plainPathError(name, err)
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: %w of %d bytes", name, errTooLong, limit)
+	}
+	return data, nil
+}
+
+// errTooLong is wrapped when a file is longer than its bound.
+var errTooLong = errors.New("longer than the limit")
+
+// plainPathError says "FILE: no such file or directory" without the system call's name.
+func plainPathError(name string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return fmt.Errorf("%s: %w", name, pe.Err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// parseTime reads RFC 3339 or Unix seconds within the years that events may have.
+func parseTime(s string) (time.Time, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if t := time.Unix(n, 0).UTC(); n > math.MinInt32*4 && n < math.MaxInt32*4 && inRange(t) {
+			return t, nil
+		}
+		return time.Time{}, fmt.Errorf("%q is outside the years 1700 to 2200", s)
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is neither RFC 3339 (2026-11-23T10:00:00Z) nor Unix seconds", s)
+	}
+	if !inRange(t.UTC()) {
+		return time.Time{}, fmt.Errorf("%q is outside the years 1700 to 2200", s)
+	}
+	return t.UTC(), nil
+}
+
+func inRange(t time.Time) bool { return t.Year() >= 1700 && t.Year() <= 2200 }
+
+// seconds is a flag that takes a Go duration ("5m") or whole seconds ("300").
+type seconds time.Duration
+
+func (s *seconds) String() string { return time.Duration(*s).String() }
+
+func (s *seconds) Type() string { return "duration" }
+
+func (s *seconds) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if n, nerr := strconv.ParseInt(text, 10, 32); nerr == nil {
+		d, err = time.Duration(n)*time.Second, nil
+	}
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is neither a duration (5m) nor whole seconds", text)
+	}
+	*s = seconds(d)
+	return nil
+}
