@@ -19,6 +19,7 @@ type condition struct {
 	cost   int64
 	fields []int
 	quiet  bool // unknown, whenever all of fields are absent
+	fast   direct
 
 	text   *text
 	root   ast.Node
@@ -70,6 +71,9 @@ func (c *condition) Judge(env *rules.Env) (rules.Truth, code.Code) {
 	if c.quiet && c.absent(env.Facts) {
 		return rules.Unknown, code.OK
 	}
+	if c.fast != nil {
+		return c.fast(env), code.OK
+	}
 	return truth(c.run(c.prog, env))
 }
 
@@ -102,7 +106,7 @@ func build(ch *checker, root ast.Node, m *machines) (*condition, error) {
 		c.fields = append(c.fields, i)
 	}
 	slices.Sort(c.fields)
-	c.quiet = silent(root, ch.info)
+	c.quiet, c.fast = silent(root, ch.info), lowered(root, ch.info)
 	return c, nil
 }
 
