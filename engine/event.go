@@ -76,7 +76,9 @@ func decodeGuards(v strictjson.Value) ([]Guard, error) {
 			case m.Name == "code":
 				g.Code = m.Value.Str
 			case m.Name == "outcome":
-				g.Outcome, err = rules.ParseOutcome(m.Value.Str)
+				if g.Outcome, err = rules.ParseOutcome(m.Value.Str); err != nil {
+					err = bad(m.Value, "the outcome of a guard is green, yellow, orange or red")
+				}
 			case m.Name == "action_code":
 				g.ActionCode = m.Value.Str
 			default:
