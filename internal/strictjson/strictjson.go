@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -106,8 +107,9 @@ func Parse(data []byte, lim Limits) (Value, error) {
 	if len(data) > lim.MaxBytes {
 		return Value{}, &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
-	p := parser{s: string(data), lim: lim}
-	p.path, p.members, p.marks = p.pathBuf[:0], p.memberBuf[:0], p.markBuf[:0]
+	p := parsers.Get().(*parser)
+	defer p.release()
+	p.s, p.lim = string(data), lim
 	p.chunk = min(strings.Count(p.s, ":"), 64)
 	p.blanks()
 	v, err := p.value(0)
@@ -119,6 +121,25 @@ func Parse(data []byte, lim Limits) (Value, error) {
 		return Value{}, p.fail("text after the value")
 	}
 	return v, nil
+}
+
+// parsers keeps the stacks of parsers for reuse; nothing of a text stays in them.
+var parsers = sync.Pool{New: func() any { return new(parser) }}
+
+// maxKept bounds the stack that a parser keeps, in members or items.
+const maxKept = 256
+
+// release forgets everything but the empty stacks.
+func (p *parser) release() {
+	members, marks, items, path := p.members, p.marks, p.items, p.path
+	*p = parser{}
+	if cap(members) <= maxKept && cap(items) <= maxKept {
+		clear(members[:cap(members)])
+		clear(items[:cap(items)])
+		clear(path[:cap(path)])
+		p.members, p.marks, p.items, p.path = members[:0], marks[:0], items[:0], path[:0]
+	}
+	parsers.Put(p)
 }
 
 // parser keeps the members and items of all open containers on two stacks; a
@@ -137,10 +158,7 @@ type parser struct {
 	itemSlab   []Value
 	chunk      int // members or items to make room for at once
 
-	path      []step
-	pathBuf   [16]step
-	memberBuf [24]Member
-	markBuf   [24]uint32
+	path []step
 }
 
 // step is a name, or the index of an item where the name is not valid.
