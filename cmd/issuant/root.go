@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration `FILE` (default issuant.yaml where there is one)")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
-	root.AddCommand(a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.schemaCmd(), a.versionCmd())
+	root.AddCommand(a.demoCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.schemaCmd(), a.versionCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
