@@ -241,22 +241,19 @@ func (h *HTTPS) start() *flight {
 
 func (h *HTTPS) run(f *flight) {
 	set, warnings, err := h.fetch()
-	if err == nil {
-		h.set.Store(set)
+	for _, w := range warnings {
+		h.opt.Log("key_warning", "url", h.url, "warning", w)
 	}
-	f.err = err
+	if f.err = err; err != nil {
+		h.opt.Log("keys_refresh_failed", "url", h.url, "error", err.Error())
+	} else {
+		h.set.Store(set)
+		h.opt.Log("keys_refreshed", "url", h.url, "keys", set.ring.Len())
+	}
 	h.mu.Lock()
 	h.flight = nil
 	h.mu.Unlock()
 	close(f.done)
-	for _, w := range warnings {
-		h.opt.Log("key_warning", "url", h.url, "warning", w)
-	}
-	if err != nil {
-		h.opt.Log("keys_refresh_failed", "url", h.url, "error", err.Error())
-		return
-	}
-	h.opt.Log("keys_refreshed", "url", h.url, "keys", set.ring.Len())
 }
 
 // fetch reads the address once. It does not take the context of whoever asked
