@@ -48,7 +48,7 @@ var wantIDs = strings.Fields(`
 	Y06_wallet_account_new Y07_wallet_account_changed Y08_suspicious_or_inactive Y09_device_trouble
 	Y10_too_many_attempts Y11_outside_home Y12_ip_masked Y13_third_device Y14_cannot_assess
 	Y15_network_score_mid Y16_push_context_mismatch Y17_sca_missing Y18_name_mismatch
-	Y19_card_not_activated_manual Y20_recurring_in_wallet Y21_combo_card_not_normal G01_in_app_sca`)
+	Y19_card_not_activated_manual Y20_recurring_in_wallet Y21_card_not_normal G01_in_app_sca`)
 
 func load(tb testing.TB) *rules.Pack {
 	tb.Helper()
@@ -214,6 +214,32 @@ func TestRemovingAFactNeverMakesGreen(t *testing.T) {
 		for range 40 { // and sets of facts at random, since two may hide each other
 			rng.Shuffle(len(present), func(i, k int) { present[i], present[k] = present[k], present[i] })
 			checkNotGreen(t, eng, r, present[:rng.IntN(len(present)+1)])
+		}
+	}
+}
+
+// A value that nobody defined (another counterpart's "stolen") is no good value.
+func TestUnknownValuesNeverMakeGreen(t *testing.T) {
+	pack := load(t)
+	eng := newEngine(t, pack)
+	harmless := strings.Fields("kind token.requestor token.channel token.type") // on a clean request: read as strictly as can be
+	for _, r := range run(t, pack).Results {
+		for _, name := range presentFacts(r.Event) {
+			i, _ := pack.Schema().Lookup(name)
+			if f := pack.Schema().Field(i); f.Type != rules.String || len(f.Enum) == 0 {
+				continue
+			}
+			clean := r.Decision.Outcome == rules.Green
+			if clean && (slices.Contains(harmless, name) || r.Event.Text("token.channel") == "merchant" && name == "token.source") {
+				continue
+			}
+			ev := r.Event.Clone()
+			if err := ev.Set(name, "zz_unknown"); err != nil {
+				t.Fatal(err)
+			}
+			if eng.Decide(ev, r.Now).Outcome == rules.Green {
+				t.Errorf("%s:%d: with an unknown %s this %s is green", r.File, r.Line, name, r.Decision.Outcome)
+			}
 		}
 	}
 }
