@@ -13,14 +13,12 @@ import (
 type Options struct {
 	// Methods are the step-up methods that the issuer offers; nil means
 	// DefaultMethods. An empty slice that is not nil means none: then every yellow
-	// and orange becomes red. At most 16, each channel once. The slice is copied.
+	// and orange becomes red. At most MaxMethods, each channel once. The slice is copied.
 	Methods []Method
 	// Card tells how explanations name a card; facts that belong to the other form
 	// are masked there. Give it the form that the journal has.
 	Card CardForm
 }
-
-const maxMethods = 16
 
 // Engine decides on events with the pack that it holds at the moment. It is safe
 // for concurrent use; a decision sees one pack from its start to its end.
@@ -60,8 +58,8 @@ func New(p *rules.Pack, opt Options) (*Engine, error) {
 	if methods == nil {
 		methods = DefaultMethods()
 	}
-	if len(methods) > maxMethods {
-		return nil, fmt.Errorf("%w: more than %d step-up methods", ErrConfig, maxMethods)
+	if len(methods) > MaxMethods {
+		return nil, fmt.Errorf("%w: more than %d step-up methods", ErrConfig, MaxMethods)
 	}
 	seen := map[string]bool{}
 	for _, m := range methods {

@@ -3,6 +3,7 @@ package engine
 import (
 	"strconv"
 
+	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/code"
 )
 
@@ -18,15 +19,18 @@ var (
 	ErrChain = code.New(code.Record, "engine: the journal's hash chain is broken")
 	// ErrReplayed: a verified message was seen before, too long ago or on another
 	// route for it to be a retry.
-	ErrReplayed = code.New(code.Replayed, "engine: the message was seen before")
-	// ErrStale: a verified message is older than what the memory can vouch for.
-	ErrStale = code.New(code.Stale, "engine: the message is older than the memory reaches")
+	ErrReplayed = webhook.ErrReplayed
+	// ErrStale: a verified message is older than what the memory can vouch for, or
+	// was issued before the start.
+	ErrStale = webhook.ErrStale
 	// ErrRepeat: a genuine retry; it is answered with the stored bytes.
 	ErrRepeat = code.New(code.Repeat, "engine: the message is a retry")
 	// ErrBusy: the message was not taken; it may be sent again.
 	ErrBusy = code.New(code.Busy, "engine: too busy to take the message")
 	// ErrTooLarge: the body is longer than the route takes.
-	ErrTooLarge = code.New(code.TooLarge, "engine: the body is too large")
+	ErrTooLarge = webhook.ErrTooLarge
+	// ErrObserve: a window cannot count an event that has no id.
+	ErrObserve = code.New(code.Event, "engine: an event without id cannot be observed")
 	// ErrDeadline: the time for an answer has passed.
 	ErrDeadline = code.New(code.Deadline, "engine: the deadline has passed")
 	// ErrInternal: our own mistake.

@@ -29,9 +29,6 @@ func (e *Event) Clone() *Event {
 	return &Event{Facts: e.Facts.Clone(), Guards: append([]Guard(nil), e.Guards...)}
 }
 
-// MaxEventBytes bounds the JSON text that ParseEvent takes, inclusive.
-const MaxEventBytes = 1 << 20
-
 // ParseEvent reads an event in its JSON form: the fields of the schema, groups
 // nested, and an optional member "guards". The text is read strictly; an unknown
 // name is an error.

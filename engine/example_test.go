@@ -35,7 +35,6 @@ func Example() {
 	}
 	// Output:
 	// yellow 85 [sms call]
-	// Y19_card_not_activated_manual CARD_NOT_ACTIVATED_MANUAL
 	// Y05_manual_entry MANUAL_ENTRY
 	// Y14_cannot_assess CANNOT_ASSESS
 }

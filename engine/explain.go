@@ -27,13 +27,6 @@ type Explanation struct {
 	Complete    bool // false: the search stopped at its bound
 }
 
-// Bounds of the search for flips.
-const (
-	MaxFlips           = 8
-	maxFlipEvaluations = 1000
-	maxFlipCost        = 100_000_000 // counted cost of all evaluations
-)
-
 // RuleStory is one rule with the leaves of its condition.
 type RuleStory struct {
 	RuleHit

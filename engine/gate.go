@@ -13,10 +13,6 @@ import (
 	"github.com/issuant/issuant/rules"
 )
 
-// DefaultRetryWindow is how long after its first arrival a message that comes
-// again gets the stored answer.
-const DefaultRetryWindow = 30 * time.Second
-
 // GateOptions puts a gate together. Verifier, Codec, Engine, Memory and Journal
 // are required.
 type GateOptions struct {
@@ -296,7 +292,12 @@ func (g *Gate) answer(c *Call, now time.Time, d *Decision) (Reply, error) {
 	if c.closed {
 		return unavailable(), &Refusal{unavailable(), fmt.Errorf("%w: the call is answered already", ErrInternal)}
 	}
-	c.closed = true
+	reply, err := g.answerOnce(c, now, d)
+	c.closed = true // not before: after a panic of a writer or store, Abandon still works
+	return reply, err
+}
+
+func (g *Gate) answerOnce(c *Call, now time.Time, d *Decision) (Reply, error) {
 	reply, err := g.encodeSafely(c.Event, d)
 	if err != nil {
 		d = asSystemError(d, err)
@@ -383,7 +384,9 @@ func (g *Gate) refuse(reason error, a Arrival, m *webhook.Message) error {
 	r := g.record(a, m)
 	r.Refusal = code.Of(reason).String()
 	if w, ok := errors.AsType[*webhook.Error](reason); ok && m == nil {
-		r.KeyID = w.KeyID()
+		if r.KeyID = w.KeyID(); rules.LooksLikePAN(r.KeyID) {
+			r.KeyID = "" // a stranger wrote it
+		}
 	}
 	if code.Of(reason) == code.TooLarge {
 		r.MessageDigest = "" // a stranger must not make us digest megabytes

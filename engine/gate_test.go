@@ -511,3 +511,72 @@ func TestRecordIsStrictJSON(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestJournalChainsConcurrentRecords(t *testing.T) {
+	var buf bytes.Buffer
+	commits := make(chan struct{}, 400)
+	j, err := engine.NewJournal(&buf, engine.JournalOptions{Commit: func() error { commits <- struct{}{}; return nil }})
+	ok(t, j, err)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				if err := j.Append(&engine.Record{At: enginetest.Now(), Counterpart: "word"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	end, err := engine.VerifyChain(&buf)
+	if err != nil || end.Seq != 400 || end != j.Chain() || len(commits) != 400 {
+		t.Errorf("%+v %v, %d commits", end, err, len(commits))
+	}
+}
+
+func TestGateRecordsNoCardNumberOfAStranger(t *testing.T) {
+	r := newRig(t, nil)
+	a := r.arrival("ok a", r.now, nil)
+	a.Header = map[string][]string{"X-Pismo-Sign": {r.sender.Token(enginetest.Claims{"kid": "4111111111111111"}, []byte("{}"))}}
+	r.want("a card number as kid", a, 401, flat401, "key_unknown")
+	if strings.Contains(r.journal.String(), "4111") {
+		t.Errorf("recorded: %s", r.journal)
+	}
+}
+
+func TestGateSurvivesAWriterThatPanics(t *testing.T) {
+	w := &panicWriter{on: true}
+	j, err := engine.NewJournal(w, engine.JournalOptions{})
+	ok(t, j, err)
+	r := newRig(t, func(o *engine.GateOptions) { o.Journal = j })
+	call, err := r.gate.Receive(context.Background(), r.arrival("ok a", r.now, nil))
+	ok(t, call, err)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		r.gate.Answer(call, r.now)
+	}()
+	w.on = false
+	if reply := r.gate.Abandon(call, engine.ErrInternal); reply.Status != 503 {
+		t.Errorf("%d", reply.Status)
+	}
+	r.want("again", r.arrival("ok a", r.now, nil), 200, "yellow a", "")
+	if _, err := engine.VerifyChain(&w.Buffer); err != nil {
+		t.Error(err)
+	}
+}
+
+type panicWriter struct {
+	bytes.Buffer
+	on bool
+}
+
+func (w *panicWriter) Write(b []byte) (int, error) {
+	if w.on {
+		panic("a writer that breaks")
+	}
+	return w.Buffer.Write(b)
+}

@@ -337,8 +337,6 @@ func decisionID(packID, eventID string, now time.Time) string {
 	return hex.EncodeToString(sum[:])
 }
 
-const maxGuardCode = 64 // bytes
-
 // printable returns a finding code as it may be shown. Codes come from outside:
 // what is long is cut, and a run of digits that may be a card number is masked.
 func printable(s string) string {

@@ -14,9 +14,6 @@ import (
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
-// MaxRecordLine bounds a line of a journal, newline included.
-const MaxRecordLine = 1 << 20
-
 // Chain is a place in a journal: what the next line must follow. The zero Chain
 // is the beginning.
 type Chain struct {

@@ -39,32 +39,26 @@ type Memory interface {
 
 // MemoryOptions of NewMemory.
 type MemoryOptions struct {
-	// Keep is how long after its issue a message is remembered; default 10 minutes.
+	// Keep is how long after its issue a message is remembered; default DefaultKeep.
 	// A gate refuses a memory that keeps less than max_age + 2 skew.
 	Keep time.Duration
-	// Max bounds the messages that are remembered; default 262,144, at least 16.
+	// Max bounds the messages that are remembered; default DefaultMaxMemory, at least MinMaxMemory.
 	// A full memory lets go of the message that was issued first, and from then on
 	// refuses everything that was issued at that instant or before it.
 	Max int
 }
 
-const (
-	defaultKeep      = 10 * time.Minute
-	defaultMaxMemory = 1 << 18
-	minMaxMemory     = 16
-)
-
 // NewMemory returns a Memory in the process. It is not durable: a gate needs to
 // know when the process started.
 func NewMemory(opt MemoryOptions) (*ProcessMemory, error) {
 	if opt.Keep == 0 {
-		opt.Keep = defaultKeep
+		opt.Keep = DefaultKeep
 	}
 	if opt.Max == 0 {
-		opt.Max = defaultMaxMemory
+		opt.Max = DefaultMaxMemory
 	}
-	if opt.Keep < 0 || opt.Max < minMaxMemory {
-		return nil, fmt.Errorf("%w: a memory keeps for a positive time and at least %d messages", ErrConfig, minMaxMemory)
+	if opt.Keep < 0 || opt.Max < MinMaxMemory {
+		return nil, fmt.Errorf("%w: a memory keeps for a positive time and at least %d messages", ErrConfig, MinMaxMemory)
 	}
 	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: map[string]*sighting{}}, nil
 }

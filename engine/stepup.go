@@ -2,8 +2,6 @@ package engine
 
 import "github.com/issuant/issuant/rules"
 
-const defaultTenuredDays = 30
-
 // sectionFailed reports whether a section could not be judged that, had it
 // applied, would make this yellow or orange red. A failure is never kinder than
 // the truth it hides.
@@ -88,7 +86,7 @@ func (j *joiner) preferred() []methodField {
 	}
 	order = append(order, j.man.StepUp...)
 	out := make([]methodField, 0, len(j.methods))
-	taken := [maxMethods]bool{}
+	taken := [MaxMethods]bool{}
 	for _, channel := range order {
 		for i, m := range j.methods {
 			if m.Channel == channel && !taken[i] {

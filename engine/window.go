@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -22,16 +21,10 @@ type WindowOptions struct {
 	// and replays, where what is not in it did not happen.
 	TrustedComplete bool
 	// Max bounds the events that are kept, corrections counted apart; default
-	// 1,048,576. A full window lets go of the oldest events, and leaves those
+	// DefaultMaxWindow. A full window lets go of the oldest events, and leaves those
 	// facts absent whose windows reach back to them.
 	Max int
 }
-
-const (
-	day              = 24 * time.Hour
-	windowKeep       = 181 * day // longest window, and a day for late questions
-	defaultMaxWindow = 1 << 20
-)
 
 // Window counts what happened before an event, exactly and as it was known at that
 // instant. The window of length w at the instant t is [t - w, t): the event itself
@@ -91,16 +84,13 @@ type observation struct {
 // NewWindow returns an empty window.
 func NewWindow(opt WindowOptions) (*Window, error) {
 	if opt.Max == 0 {
-		opt.Max = defaultMaxWindow
+		opt.Max = DefaultMaxWindow
 	}
 	if opt.Max < 0 {
 		return nil, fmt.Errorf("%w: a window keeps a positive number of events", ErrConfig)
 	}
 	return &Window{opt: opt, versions: map[string][]*observation{}, index: map[windowKey][]*observation{}}, nil
 }
-
-// ErrObserve: an event cannot be observed.
-var ErrObserve = code.New(code.Event, "engine: an event without id cannot be observed")
 
 // Observe adds the event as it was known at the instant observed. Its time is its
 // fact at, or observed when it has none. Nothing of ev is kept but references,

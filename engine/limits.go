@@ -1,0 +1,27 @@
+package engine
+
+import "time"
+
+// Bounds, all inclusive, and defaults.
+const (
+	MaxEventBytes = 1 << 20 // JSON text that ParseEvent takes
+	MaxRecordLine = 1 << 20 // bytes of a journal's line, newline included
+	MaxMethods    = 16      // step-up methods of an engine
+	MaxFlips      = 8       // flips of an explanation
+
+	DefaultRetryWindow = 30 * time.Second // for which a message that comes again gets the stored answer
+
+	DefaultKeep      = 10 * time.Minute // for which a memory keeps a message, from its issue on
+	DefaultMaxMemory = 1 << 18          // messages in a memory
+	MinMaxMemory     = 16
+
+	DefaultMaxWindow = 1 << 20 // events in a window
+
+	maxFlipEvaluations = 1000
+	maxFlipCost        = 100_000_000 // counted cost of all evaluations of one explanation
+	maxGuardCode       = 64          // bytes of a finding code in a decision
+	defaultTenuredDays = 30
+
+	day        = 24 * time.Hour
+	windowKeep = 181 * day // the longest velocity, and a day for late questions
+)
