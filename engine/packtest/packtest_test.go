@@ -33,34 +33,6 @@ const rulesYAML = `
 // clean has every fact that the rules above read; what follows it may add facts.
 const clean = `id: e, at: "2026-11-23T10:00:00Z", card: {ref: c, type: PLASTIC, status: normal, age_days: 9}, verify: {cvv: match}, token: {channel: merchant}`
 
-func load(tb testing.TB, cases string) (*rules.Pack, []compile.TestFile) {
-	tb.Helper()
-	fsys := fstest.MapFS{
-		"pack.yaml":         {Data: []byte(packYAML)},
-		"rules/a.yaml":      {Data: []byte(rulesYAML)},
-		"tests/a_test.yaml": {Data: []byte(cases)},
-	}
-	pack, err := compile.FS(fsys, compile.Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	files, err := compile.Tests(fsys, pack)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return pack, files
-}
-
-func run(tb testing.TB, cases string, opt packtest.Options) *packtest.Report {
-	tb.Helper()
-	pack, files := load(tb, cases)
-	report, err := packtest.Run(pack, files, opt)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return report
-}
-
 func Example() {
 	fsys := fstest.MapFS{
 		"pack.yaml":    {Data: []byte(packYAML)},
@@ -101,6 +73,34 @@ cases:
 	// tests/a_test.yaml:4: a lost card is declined: pass
 	// tests/a_test.yaml:7: a wrong CVV is asked: fail
 	//   outcome: got red (BAD_CARD), want yellow
+}
+
+func load(tb testing.TB, cases string) (*rules.Pack, []compile.TestFile) {
+	tb.Helper()
+	fsys := fstest.MapFS{
+		"pack.yaml":         {Data: []byte(packYAML)},
+		"rules/a.yaml":      {Data: []byte(rulesYAML)},
+		"tests/a_test.yaml": {Data: []byte(cases)},
+	}
+	pack, err := compile.FS(fsys, compile.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	files, err := compile.Tests(fsys, pack)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pack, files
+}
+
+func run(tb testing.TB, cases string, opt packtest.Options) *packtest.Report {
+	tb.Helper()
+	pack, files := load(tb, cases)
+	report, err := packtest.Run(pack, files, opt)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return report
 }
 
 func TestEachMissedExpectationIsOneLine(t *testing.T) {
