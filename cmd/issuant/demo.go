@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/enginetest"
+	"github.com/issuant/issuant/engine/gatehttp"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/rules"
@@ -113,11 +113,20 @@ func (a *app) demo(f *demoFlags) error {
 		return nil
 	}
 	d.advance(storyLag)
-	if err := show.serving(f); err != nil && !errors.Is(err, errPipe) {
+	own := d.watch()
+	if err := show.serving(f); err != nil {
 		return err
 	}
-	<-a.ctx.Done()
-	return nil
+	for {
+		select {
+		case <-a.ctx.Done():
+			return nil
+		case x := <-own:
+			if err := show.row(d.row(&story{name: "your request"}, x.Reply.Status, x.Reply.Body, &x)); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // tell plays all stories; wrong counts those that did not end as they must.
@@ -162,10 +171,9 @@ type row struct {
 	differs  []string
 }
 
-// row puts together what the client got and what the server saw. d.mu is held.
-func (d *demo) row(s *story, status int, answer []byte) row {
+// row puts together what the client got and what the server saw.
+func (d *demo) row(s *story, status int, answer []byte, x *gatehttp.Exchange) row {
 	r := row{story: s.name, status: status, action: actionCode(answer), rules: []string{}, gathered: gatheredText(s)}
-	x := d.last
 	if x == nil {
 		r.refusal = "not observed"
 		return r
@@ -178,6 +186,9 @@ func (d *demo) row(s *story, status int, answer []byte) row {
 		r.why = "The very bytes of the first answer, without a second effect."
 	default:
 		r.why = refusalText[r.refusal]
+		if s.why != "" {
+			r.why = s.why
+		}
 	}
 	return r
 }
@@ -186,17 +197,18 @@ func (d *demo) row(s *story, status int, answer []byte) row {
 // a finding in words, the sentence of a rule, or what the engine itself adds.
 func (r *row) decision(man *rules.Manifest, d *engine.Decision) {
 	r.outcome = d.Outcome.String()
-	var findings, sentences, rest []string
+	var findings, sentences, lacks, rest []string
 	for _, g := range d.Guards {
 		text, known := findingText(g.Code)
 		if g.Outcome != d.Outcome {
 			r.more++
 			continue
 		}
-		r.mattered = append(r.mattered, g.Code)
 		if known {
+			r.mattered = append(r.mattered, g.Code)
 			findings = append(findings, text)
 		} else {
+			lacks = append(lacks, g.Code)
 			rest = append(rest, text)
 		}
 	}
@@ -213,6 +225,7 @@ func (r *row) decision(man *rules.Manifest, d *engine.Decision) {
 			}
 		}
 	}
+	r.mattered = append(r.mattered, lacks...)
 	for _, reason := range d.Reasons {
 		if text, ok := engineReasons[reason]; ok && (d.Outcome != rules.Green || len(sentences) == 0) {
 			rest = append(rest, text)
@@ -303,13 +316,14 @@ var refusalText = map[string]string{
 	"algorithm":   "The message chose its own algorithm; only RS256 will do.",
 	"not_signed":  "There is no signature.",
 	"malformed":   "The signature is malformed.",
-	"claims":      "Signed by the right key, but for another account.",
-	"stale":       "Genuine, but an hour old.",
-	"replayed":    "Genuine, but it was answered two minutes ago.",
+	"claims":      "Signed by the right key, but a claim is missing or is not ours.",
+	"stale":       "Genuine, but too old, or dated ahead.",
+	"replayed":    "Genuine, but it was answered before.",
 	"repeat":      "The same message again: the stored answer.",
 	"decode":      "Signed, but no request: the counterpart's own system error.",
 	"too_large":   "The body is larger than any genuine one; nothing was read beyond the bound.",
-	"busy":        "Too many in flight.",
+	"busy":        "Too many in flight, or too slow.",
+	"bad_request": "The body broke off.",
 }
 
 // engineReasons says what the engine's own reason codes mean.
@@ -360,7 +374,8 @@ type show struct {
 	*app
 	d     *demo
 	json  bool
-	wide  bool // rules have a column of their own
+	width int
+	wide  bool // what explains a row stands beside it, else below it
 	table term.Table
 
 	tally  map[string]int // of outcomes
@@ -368,19 +383,20 @@ type show struct {
 }
 
 func (a *app) show(d *demo) *show {
-	s := &show{app: a, d: d, json: a.format == "json"}
-	width := min(a.columns(), 150)
-	s.wide = width >= 110
+	s := &show{app: a, d: d, json: a.format == "json", width: min(a.columns(), 160)}
+	s.wide = s.width >= 120
 	s.table = term.Table{Style: a.style(), Columns: []term.Column{
-		{Title: "STORY", Min: 14, Max: 25}, {Title: "HTTP"}, {Title: "OUTCOME"}, {Title: "CODE"}, {Title: "WHY", Min: 20, Grow: 1},
+		{Title: "STORY", Min: 14, Max: 25}, {Title: "HTTP"}, {Title: "OUTCOME"}, {Title: "CODE"},
 	}}
-	need := []int{25, 4, 7, 4, 0}
+	need := []int{25, 4, 7, 4}
+	causes := term.Column{Title: "FINDINGS AND RULES", Min: 18, Grow: 1}
 	if s.wide {
-		s.table.Columns = append(s.table.Columns, term.Column{Title: "RULES AND FINDINGS", Min: 18, Max: 28})
-		need = append(need, 28)
+		s.table.Columns = append(s.table.Columns, term.Column{Title: "WHY", Min: 20, Grow: 1})
+		need = append(need, 0)
+		causes.Grow, causes.Max = 0, 30
 	}
-	s.table.Columns = append(s.table.Columns, term.Column{Title: "µs", Right: true})
-	s.table.Fit(width, append(need, 5))
+	s.table.Columns = append(s.table.Columns, causes, term.Column{Title: "µs", Right: true})
+	s.table.Fit(s.width, append(need, causes.Max, 5))
 	return s
 }
 
@@ -389,8 +405,8 @@ func (s *show) begin() error {
 		return nil
 	}
 	man := s.d.pack.Manifest()
-	_, err := fmt.Fprintf(s.out, "%s  pack %s %s, %d rules  %s\n\n", s.style().Paint("issuant demo", term.Bold),
-		man.Name, man.Version, len(man.Rules), s.style().Paint(s.d.url, term.Dim))
+	_, err := fmt.Fprintf(s.out, "%s  pack %s %s, %d rules\n%s\n\n", s.style().Paint("issuant demo", term.Bold),
+		term.Safe(man.Name), term.Safe(man.Version), len(man.Rules), s.style().Paint(s.d.url, term.Dim))
 	if err != nil {
 		return err
 	}
@@ -420,7 +436,7 @@ func (s *show) row(r row) error {
 	s.count(&r)
 	outcome := term.Cell{Text: r.outcome, Codes: term.Outcome(r.outcome)}
 	status := term.Cell{Text: fmt.Sprint(r.status)}
-	causes := strings.Join(r.mattered, ", ")
+	causes := ""
 	switch {
 	case r.status >= 400:
 		outcome = term.Cell{Text: "refused", Codes: []string{term.Red}}
@@ -429,28 +445,66 @@ func (s *show) row(r row) error {
 	case r.outcome == "":
 		outcome.Text = "–"
 		causes = r.refusal
-	case r.more > 0:
-		causes += fmt.Sprintf(" (+%d)", r.more)
-	}
-	why := term.Cell{Text: r.why}
-	switch {
-	case s.wide || causes == "":
-	case r.refusal != "":
-		why.Text = r.refusal + ": " + r.why
 	default:
-		why.Notes = append(why.Notes, causes)
+		causes = s.causes(&r)
 	}
+	notes := []string{}
 	if r.gathered != "" {
-		why.Notes = append(why.Notes, r.gathered)
+		notes = append(notes, r.gathered)
 	}
 	for _, diff := range r.differs {
-		why.Notes = append(why.Notes, "NOT AS IT MUST BE: "+diff)
+		notes = append(notes, "NOT AS IT MUST BE: "+diff)
 	}
-	cells := []term.Cell{{Text: r.story, Codes: []string{term.Bold}}, status, outcome, {Text: orDash(r.action)}, why}
+	cells := []term.Cell{{Text: r.story, Codes: []string{term.Bold}}, status, outcome, {Text: orDash(r.action)}}
 	if s.wide {
-		cells = append(cells, term.Cell{Text: causes, Codes: []string{term.Dim}})
+		cells = append(cells, term.Cell{Text: r.why, Notes: notes})
 	}
-	return s.table.Row(s.out, append(cells, term.Cell{Text: fmt.Sprint(r.micros), Codes: []string{term.Dim}})...)
+	cells = append(cells, term.Cell{Text: causes, Codes: []string{term.Dim}}, term.Cell{Text: fmt.Sprint(r.micros), Codes: []string{term.Dim}})
+	if err := s.table.Row(s.out, cells...); err != nil || s.wide {
+		return err
+	}
+	return s.below(r.why, notes)
+}
+
+// causes names the first findings and rules that gave a row its colour, and says
+// how many there are besides: as many as fit on one line where space is short.
+func (s *show) causes(r *row) string {
+	few, cells := 3, 2*s.table.Cells(causesWide)
+	if !s.wide {
+		few, cells = 2, s.table.Cells(causesNarrow)
+	}
+	text := ""
+	for n := min(few, len(r.mattered)); n > 0; n-- {
+		text = strings.Join(r.mattered[:n], ", ")
+		if more := len(r.mattered) - n + r.more; more > 0 {
+			text += fmt.Sprintf(" +%d", more)
+		}
+		if term.Width(text) <= cells {
+			break
+		}
+	}
+	return text
+}
+
+// The column of findings and rules.
+const (
+	causesNarrow = 4
+	causesWide   = 5
+)
+
+// below prints what explains a row under it.
+func (s *show) below(why string, notes []string) error {
+	var b strings.Builder
+	for i, text := range append([]string{why}, notes...) {
+		for _, l := range term.Wrap(term.Safe(text), s.width-4) {
+			if i > 0 {
+				l = s.style().Paint(l, term.Dim)
+			}
+			b.WriteString("  " + l + "\n")
+		}
+	}
+	_, err := fmt.Fprint(s.out, b.String())
+	return err
 }
 
 // count keeps what the last line of the table says.
@@ -490,7 +544,7 @@ func (s *show) end() error {
 		parts = append(parts, st.Paint(fmt.Sprintf("%d %s", s.tally[name], name), colour...))
 	}
 	sort.Slice(s.micros, func(i, k int) bool { return s.micros[i] < s.micros[k] })
-	text := fmt.Sprintf("\n%d webhooks: %s; median %d µs from request to answer.\n", len(s.micros), strings.Join(parts, ", "), s.micros[len(s.micros)/2])
+	text := fmt.Sprintf("\n%d webhooks: %s; median %d µs.\n", len(s.micros), strings.Join(parts, ", "), s.micros[len(s.micros)/2])
 	for _, l := range term.Wrap("Whoever is refused learns nothing: every 401 is the same, the reason stands in the record alone.", s.columns()) {
 		text += st.Paint(l, term.Dim) + "\n"
 	}
@@ -508,12 +562,12 @@ func (s *show) serving(f *demoFlags) error {
 		w = s.err
 	}
 	st := s.style()
-	text := "\nServing " + st.Paint(s.d.url, term.Bold) + " until Ctrl-C.\n"
-	text += "  without a signature:  curl -si -d '{}' " + s.d.url + "\n"
+	text := "\nServing " + st.Paint(s.d.url, term.Bold) + " until Ctrl-C. Try\n\n"
+	text += "    curl -si -d '{}' " + s.d.url + "\n\n"
 	if f.keysDir != "" {
-		text += "  signed by yourself:   sh " + f.keysDir + "/send.sh " + f.keysDir + "/body.json\n"
+		text += "and, signed by yourself,\n\n    sh " + f.keysDir + "/send.sh " + f.keysDir + "/body.json\n\n"
 	} else {
-		text += "  signed by yourself:   start again with --keys-dir DIR, or with --keys FILE; see issuant demo --help\n"
+		text += "To sign requests yourself, start with --keys-dir DIR; see issuant demo --help.\n\n"
 	}
 	_, err := fmt.Fprint(w, text)
 	return err

@@ -48,6 +48,7 @@ type demo struct {
 	window *engine.Window
 	plays  map[string]*story  // by token.ref
 	last   *gatehttp.Exchange // of the last webhook
+	own    chan gatehttp.Exchange
 	first  sent
 }
 
@@ -163,9 +164,21 @@ func (d *demo) observe(x gatehttp.Exchange) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last = &x
+	select {
+	case d.own <- x: // nobody watches a nil channel
+	default: // a flood is served, but not shown line by line
+	}
 	if x.Event != nil {
 		_ = d.window.Observe(x.Event, d.now()) // every event of the codec has an id
 	}
+}
+
+// watch returns the exchanges from now on.
+func (d *demo) watch() <-chan gatehttp.Exchange {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.own = make(chan gatehttp.Exchange, 64)
+	return d.own
 }
 
 // gather stands for the issuer's own systems: it counts velocity and adds what the
@@ -279,6 +292,7 @@ func (d *demo) play(ctx context.Context, s *story) (row, error) {
 		d.first = sent{body, header, answer}
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.row(s, status, answer), nil
+	x := d.last
+	d.mu.Unlock()
+	return d.row(s, status, answer, x), nil
 }

@@ -22,6 +22,8 @@ type story struct {
 	send     func(d *demo, s *story) (body []byte, header map[string]string)
 	clock    time.Duration // the demo's clock is put forward before it is sent
 
+	why string // what a refusal means here; "" = what it always means
+
 	status                   int
 	outcome, action, refusal string
 }
@@ -188,7 +190,7 @@ func refused(name, refusal string, send func(d *demo, s *story) ([]byte, map[str
 func signed(token string) map[string]string { return map[string]string{"X-Pismo-Sign": token} }
 
 func forgedStories() []*story {
-	return []*story{
+	list := []*story{
 		refused("forged signature", "signature", func(d *demo, s *story) ([]byte, map[string]string) {
 			return s.body, signed(d.forge(s.body))
 		}),
@@ -212,12 +214,16 @@ func forgedStories() []*story {
 			return s.body, signed(d.sender.Sign(s.body, d.clock().Add(-time.Hour), nil))
 		}),
 	}
+	list[5].why = "Signed by the right key, but for another account."
+	list[6].why = "Genuine, but an hour old."
+	return list
 }
 
 func replayStories() []*story {
 	again := func(d *demo, s *story) ([]byte, map[string]string) { return d.first.body, d.first.header }
 	retry := &story{name: "genuine retry", send: again, status: 200, action: "85", refusal: "repeat"}
 	late := &story{name: "replay later", send: again, clock: 2 * time.Minute, status: 401, refusal: "replayed"}
+	late.why = "Genuine, but it was answered two minutes ago."
 	broken := &story{name: "undecodable body", body: []byte(`{"token_id":4001,"network_brand":"vts","card":"gold"}`), status: 200, action: "96", refusal: "decode"}
 	large := &story{name: "too large", body: bytes.Repeat([]byte(" "), 300<<10), status: 413, refusal: "too_large"}
 	return []*story{retry, late, broken, large}

@@ -8,6 +8,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("ISSUANT_TEST_MAIN") != "" { // a test runs the tool as a process
+		main()
+	}
 	testscript.Main(m, map[string]func(){"issuant": main})
 }
 

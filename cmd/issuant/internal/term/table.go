@@ -71,6 +71,9 @@ func (t *Table) Fit(window int, need []int) {
 	t.shrink(window)
 }
 
+// Cells returns the width of column i after Fit.
+func (t *Table) Cells(i int) int { return t.widths[i] }
+
 // share gives what is left to the columns that grow, never more than they need.
 func (t *Table) share(left, grow int, need []int) {
 	for left > 0 && grow > 0 {
