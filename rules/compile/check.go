@@ -202,7 +202,6 @@ func (c *checker) str(n *ast.StringNode) *typed {
 func (c *checker) refuse(n ast.Node) *typed {
 	switch n := n.(type) {
 	case *ast.ChainNode:
-		c.check(n.Node)
 		return c.fail(n, "R0408", "?. is not needed", "write a plain dot: an absent fact makes its comparison unknown")
 	case *ast.SliceNode:
 		return c.fail(n, "R0408", "parts of texts and lists cannot be cut out", "use startsWith, endsWith, contains, or any(list, ...)")
@@ -358,7 +357,7 @@ func (c *checker) unary(n *ast.UnaryNode) *typed {
 	case n.Operator == "not" || n.Operator == "!":
 		if t.kind != kBool {
 			hint := "not binds closer than ==, < and in: put brackets around the comparison"
-			c.fail(n, "R0410", n.Operator+" wants true or false, this is "+article(t.kind), hint)
+			return c.fail(n, "R0410", n.Operator+" wants true or false, this is "+article(t.kind), hint)
 		}
 		return of(kBool)
 	case !t.kind.numeric():
@@ -452,7 +451,7 @@ func (c *checker) array(n *ast.ArrayNode) *typed {
 		return invalid
 	}
 	if c.target != ast.Node(n) {
-		return c.fail(n, "R0418", "a list of literals can only stand on the right of in, and in any, all, none and count", "")
+		return c.fail(n, "R0418", "a list of literals can only stand on the right of in, and in any, all, none and count", "for lists write \"x\" in list, or any(list, # in [...])")
 	}
 	return t
 }

@@ -21,6 +21,11 @@ var insteadOf = map[string]string{
 	"first": "use any(list, ...)", "last": "use any(list, ...)", "get": "name the field: group.name",
 	"hasPrefix": "use x startsWith \"a\"", "hasSuffix": "use x endsWith \"a\"", "indexOf": "use contains",
 	"duration": "the difference of two times is an int of seconds", "type": "types are known when the pack is compiled",
+	"startswith": "write x startsWith \"a\"", "starts_with": "write x startsWith \"a\"", "StartsWith": "write x startsWith \"a\"",
+	"endswith": "write x endsWith \"a\"", "ends_with": "write x endsWith \"a\"", "EndsWith": "write x endsWith \"a\"",
+	"includes": "write \"a\" in list, or text contains \"a\"", "Contains": "write x contains \"a\"", "match": "write x matches \"^a\"",
+	"length": "use len(x)", "size": "use len(x)", "exists": "use has(field)", "defined": "use has(field)", "isset": "use has(field)",
+	"is_null": "use not has(field)", "coalesce": "write (a ?? b)", "if": "write a ? b : c",
 	"ceil": "use int(x)", "floor": "use int(x)", "round": "use int(x)",
 }
 

@@ -33,12 +33,14 @@ func pairs(t *testing.T) int {
 
 const eventsPerCondition, conditionsPerPack = 10, 50
 
-// TestJudgeAgreesWithReference compares the rewritten conditions on expr's VM with
-// the truth-table interpreter, verdicts and error codes, on seeded random pairs.
+// TestJudgeAgreesWithReference compares Judge, and the rewritten conditions on expr's
+// VM, with the truth-table interpreter: verdicts and error codes, on seeded random
+// pairs of a condition and an event.
 func TestJudgeAgreesWithReference(t *testing.T) {
 	schema := compiletest.Schema()
 	seen := map[rules.Truth]int{}
 	codes := map[code.Code]int{}
+	direct := 0
 	for done, seed := 0, uint64(1); done < pairs(t); seed++ {
 		g := compiletest.New(seed)
 		p := generatedPack(t, g, schema)
@@ -52,6 +54,13 @@ func TestJudgeAgreesWithReference(t *testing.T) {
 				if got != want || gotCode != wantCode {
 					t.Fatalf("seed %d: %s\non %s\nis %v (%v), the reference says %v (%v)",
 						seed, when, f.AppendJSON(nil, nil), got, gotCode, want, wantCode)
+				}
+				if vm, vmCode := compile.JudgeOnVM(p.Condition(i), env); vm != want || vmCode != wantCode {
+					t.Fatalf("seed %d: %s\non %s\nis %v (%v) on the VM, the reference says %v (%v)",
+						seed, when, f.AppendJSON(nil, nil), vm, vmCode, want, wantCode)
+				}
+				if compile.Direct(p.Condition(i)) {
+					direct++
 				}
 				seen[got]++
 				codes[gotCode]++
@@ -69,7 +78,10 @@ func TestJudgeAgreesWithReference(t *testing.T) {
 			t.Errorf("no pair failed with %v", c)
 		}
 	}
-	t.Log(seen, codes)
+	if direct < 500 {
+		t.Errorf("only %d pairs had a form that needs no VM", direct)
+	}
+	t.Log(seen, codes, direct)
 }
 
 func generatedPack(tb testing.TB, g *compiletest.Gen, schema *rules.Schema) *rules.Pack {

@@ -415,7 +415,10 @@ func readParam(r *reader, n *yaml.Node, name string) (rules.Param, bool) {
 		return p, false
 	}
 	if p.Type == 0 {
-		p.Type = scalarType(value)
+		if p.Type = scalarType(value); p.Type == 0 {
+			r.fail(value, "R0209", "a parameter is a text, a number, true or false, not "+kindName(value), "")
+			return p, false
+		}
 	}
 	p.Value = r.paramValue(value, p.Type, "the value")
 	p.Min, p.Max = r.bound(lo, p.Type, "min"), r.bound(hi, p.Type, "max")

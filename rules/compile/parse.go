@@ -51,6 +51,9 @@ func parseCondition(src string) (t *text, root ast.Node, p *problem) {
 	if p = t.nesting(); p != nil {
 		return t, nil, p
 	}
+	if p = t.foreign(); p != nil {
+		return t, nil, p
+	}
 	tree, err := parser.Parse(src)
 	if err != nil {
 		return t, nil, t.syntax(err)
@@ -110,6 +113,19 @@ func (t *text) nesting() *problem {
 		if depth+signs > MaxConditionDepth || choices > MaxConditionDepth {
 			return &problem{"R0112", tok.From, tok.To,
 				fmt.Sprintf("max_condition_depth: the condition nests deeper than %d", MaxConditionDepth), ""}
+		}
+	}
+	return nil
+}
+
+// foreign reports what the parser takes and leaves no trace of in the tree.
+func (t *text) foreign() *problem {
+	for _, tok := range t.tokens {
+		switch {
+		case tok.Kind == lexer.Operator && tok.Value == "|":
+			return &problem{"R0408", tok.From, tok.To, "conditions have no pipes", "write f(x), not x | f(); for either of two clauses write or"}
+		case tok.Kind == lexer.Operator && tok.Value == "::":
+			return &problem{"R0408", tok.From, tok.To, "conditions do not have ::", ""}
 		}
 	}
 	return nil
@@ -192,6 +208,7 @@ var strayTokens = map[string]string{
 	"=":   "to compare, write ==",
 	"===": "to compare, write ==",
 	"<>":  "to compare, write !=",
+	"#":   "# stands for an item within any, all, none and count only",
 	"&":   "write and",
 	"AND": "write and", "OR": "write or", "NOT": "write not", "IN": "write in",
 	"then": "write a ? b : c",
@@ -208,6 +225,12 @@ func (t *text) explain(p *problem, msg string) {
 	case strings.HasPrefix(msg, "unexpected token"):
 		word := string(t.runes[min(p.from, len(t.runes)):min(p.to, len(t.runes))])
 		p.msg, p.hint = "syntax: unexpected "+quote(word), strayTokens[word]
+		if word == "#" {
+			p.code = "R0418"
+		}
+	case strings.HasPrefix(msg, "expected at least"):
+		p.code, p.msg = "R0413", "the function has too few arguments"
+		p.hint = "any, all, none and count want a list and a condition on #"
 	case strings.HasPrefix(msg, "literal not terminated"):
 		p.msg = "this text has no closing quotation mark"
 	case strings.Contains(msg, "coalesce"):

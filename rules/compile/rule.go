@@ -305,7 +305,9 @@ func (c *packCompiler) conditions() []rules.Condition {
 		c.add(c.packSrc, span{}, "R0451", "", fmt.Sprintf("the rules together cost up to %d, more than max_cost %d: the last ones will not be judged", total, c.m.MaxCost),
 			"raise limits.max_cost, or loop over fewer items")
 	}
-	c.unused(usedP, usedL)
+	if c.errors == 0 {
+		c.unused(usedP, usedL) // beside errors this would be noise: a misspelt name is reported where it stands
+	}
 	return out
 }
 
@@ -340,6 +342,10 @@ func (c *packCompiler) compileClause(sc *scope, cl clause, usedP, usedL map[stri
 		if places == nil {
 			places = scalarPlaces(cl.r.src, cl.node)
 		}
+		if p.code == "R0401" && cl.r.cutByComment(cl.node) {
+			p.msg += ": YAML takes # after a blank for a comment"
+			p.hint = "write the condition between single quotes, or after `when: |` on the next line"
+		}
 		failed = failed || severityOf(p.code) == SeverityError
 		c.add(cl.r.src, spanIn(places, p.from, p.to, cl.r.src), p.code, cl.rule, p.msg, p.hint)
 	}
@@ -358,6 +364,18 @@ func (c *packCompiler) compileClause(sc *scope, cl clause, usedP, usedL map[stri
 		return nil
 	}
 	return cond
+}
+
+// cutByComment reports whether a comment follows a plain scalar on its line, which
+// for a condition with # is not what its author meant.
+func (r *reader) cutByComment(n *yaml.Node) bool {
+	if n.Style != 0 {
+		return false
+	}
+	places := scalarPlaces(r.src, n)
+	end := places[len(places)-1]
+	rest := []rune(r.src.line(end.line))
+	return end.col-1 <= len(rest) && strings.HasPrefix(strings.TrimSpace(string(rest[end.col-1:])), "#")
 }
 
 // checkCondition parses and checks one condition.

@@ -293,7 +293,7 @@ func (t *testReader) fact(f *rules.Facts, name string, mb member) {
 	i, ok := f.Schema().Lookup(name)
 	if !ok {
 		hint := ""
-		if near := rules.Nearest(name, t.fields); near != "" {
+		if near := rules.Nearest(name, append(t.groups(), t.fields...)); near != "" {
 			hint = "did you mean " + quote(near) + "?"
 		}
 		t.fail(mb.key, "R0601", "unknown field "+quote(name), hint)
@@ -320,6 +320,16 @@ func (t *testReader) fact(f *rules.Facts, name string, mb member) {
 		}
 		t.fail(mb.val, "R0602", quote(name)+" "+fe.Msg, hint)
 	}
+}
+
+func (t *testReader) groups() []string {
+	var list []string
+	for _, f := range t.fields {
+		if group, _, ok := strings.Cut(f, "."); ok && !slices.Contains(list, group) {
+			list = append(list, group)
+		}
+	}
+	return list
 }
 
 // json turns a YAML value into the JSON value that stands for the same.

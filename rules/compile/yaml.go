@@ -131,12 +131,30 @@ func (r *reader) syntax(err error) {
 		r.add(r.src, at, "R0104", "", "a tab indents this line", "indent YAML with blanks")
 		return
 	}
-	if line == 0 {
-		line = 1
-	}
+	line = r.culprit(max(line, 1), msg)
 	text := []rune(r.src.line(line))
 	from := 1 + len(text) - utf8.RuneCountInString(strings.TrimLeft(string(text), " "))
 	r.add(r.src, span{line, from, max(len(text)+1, from+1)}, "R0105", "", "not YAML: "+strings.TrimSpace(printable(msg)), yamlHint(string(text)))
+}
+
+// structural are the complaints of the YAML library's parser, whose line is one too
+// low; those of its scanner have the right one.
+var structural = regexp.MustCompile(`^did not find expected (key|node content|',' or|'-' indicator)`)
+
+// culprit returns the line to show: one with a known mistake when it is near.
+func (r *reader) culprit(line int, msg string) int {
+	if structural.MatchString(msg) {
+		line++
+	}
+	for _, l := range []int{line, line - 1, line + 1} {
+		if yamlHint(r.src.line(l)) != "" {
+			return l
+		}
+	}
+	if strings.TrimSpace(r.src.line(line)) == "" {
+		return max(1, line-1)
+	}
+	return line
 }
 
 // yamlHint knows the mistakes that conditions invite in a plain scalar.
