@@ -75,6 +75,7 @@ type parts struct {
 	journal *journal
 	clock   *enginetest.Clock
 	route   string
+	started time.Time // zero: an hour before the clock
 	await   func(context.Context, string) bool
 	keys    keyring.Lookup
 	opt     gatehttp.Options
@@ -138,9 +139,12 @@ func newGate(t *testing.T, p *parts) *engine.Gate {
 	}
 	j, err := engine.NewJournal(p.journal, engine.JournalOptions{})
 	must(t, j, err)
+	if p.started.IsZero() {
+		p.started = p.clock.Now().Add(-time.Hour)
+	}
 	g, err := engine.NewGate(engine.GateOptions{
 		Verifier: v, Codec: p.codec, Engine: e, Memory: p.memory, Journal: j,
-		StartedAt: p.clock.Now().Add(-time.Hour), AwaitKey: p.await,
+		StartedAt: p.started, AwaitKey: p.await,
 	})
 	return must(t, g, err)
 }
