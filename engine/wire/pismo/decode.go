@@ -360,9 +360,10 @@ func (d *decoding) enum(fact, name string, value maybe, known ...string) {
 }
 
 // ident returns an identifier as it is, or its keyed reference when it reads as a
-// card number: an identifier is never dropped.
+// card number or is not printable ASCII, in which digits have other forms: an
+// identifier is never dropped.
 func (d *decoding) ident(domain, text string) string {
-	if len(text) <= MaxRefText && !hidesPAN(text) {
+	if printable(text) && !hidesPAN(text) {
 		return text
 	}
 	return d.c.cfg.RefKey.Ref(domain, []byte(text))
@@ -371,15 +372,16 @@ func (d *decoding) ident(domain, text string) string {
 // shortText reports whether a text may be kept verbatim: printable ASCII of at
 // most MaxText bytes that does not read as a card number.
 func shortText(s string) bool {
-	if s == "" || len(s) > MaxText {
-		return false
-	}
+	return s != "" && len(s) <= MaxText && printable(s) && !hidesPAN(s)
+}
+
+func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return false
 		}
 	}
-	return !hidesPAN(s)
+	return true
 }
 
 // set sets a fact that fits the schema; what does not fit is absent and counted.

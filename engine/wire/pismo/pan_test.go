@@ -105,6 +105,21 @@ func plant(t *testing.T, text string, v any, try func(body, place string)) {
 	walk(root, "")
 }
 
+// Digits have other forms than ASCII's: full-width, Arabic, ...
+func TestACardNumberInOtherDigitsDoesNotPass(t *testing.T) {
+	c := newCodec(t)
+	for _, pan := range []string{"４１１１１１１１１１１１１１１１", "٤١١١١١١١١١١١١١١١"} {
+		for _, text := range wholeRequests(t) {
+			plant(t, text, pan, func(body, place string) {
+				d, err := pismo.DecodeBody(c, []byte(body))
+				if err == nil && strings.Contains(string(d.Event.AppendJSON(nil)), pan) {
+					t.Errorf("%s holds the card number: %s", place, d.Event.AppendJSON(nil))
+				}
+			})
+		}
+	}
+}
+
 func TestACardNumberUnderAnUnknownBrandBecomesTheReference(t *testing.T) {
 	c := newCodec(t)
 	const with = `{"card":{"id":1,"type":"PLASTIC"},"token_id":1,"network_brand":"elo","original_network_data":{"x":"4111111111111111"}}`
