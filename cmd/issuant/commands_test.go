@@ -18,6 +18,8 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"member":  cmdMember,
 	"oneline": cmdOneLine,
 	"signed":  cmdSigned,
+
+	"stdout_is": cmdStdoutIs,
 }
 
 // exits CODE issuant ARGS...: the command ends with exactly that code. Standard
@@ -82,13 +84,13 @@ func cmdMember(ts *testscript.TestScript, neg bool, args []string) {
 		case map[string]any:
 			inner, ok := at[step]
 			if !ok {
-				ts.Fatalf("no member %q in %s", step, lines[n-1])
+				ts.Fatalf("no member %q in %.300s", step, lines[n-1])
 			}
 			v = inner
 		case []any:
 			i, err := strconv.Atoi(step)
 			if err != nil || i >= len(at) {
-				ts.Fatalf("no item %q in %s", step, lines[n-1])
+				ts.Fatalf("no item %q in %.300s", step, lines[n-1])
 			}
 			v = at[i]
 		default:
@@ -101,7 +103,7 @@ func cmdMember(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if reflect.DeepEqual(v, want) == neg {
 		got, _ := json.Marshal(v)
-		ts.Fatalf("%s is %s, want %s: %s", args[1], got, args[2], lines[n-1])
+		ts.Fatalf("%s is %.300s, want %s: %.300s", args[1], got, args[2], lines[n-1])
 	}
 }
 
@@ -116,4 +118,14 @@ func cmdOneLine(ts *testscript.TestScript, neg bool, args []string) {
 // signed: key files, request messages and a batch stand in the work folder.
 func cmdSigned(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(writePismo(ts.Getenv("WORK")))
+}
+
+// stdout_is FILE: stdout.txt holds what FILE holds; UPDATE_SCRIPTS rewrites FILE.
+func cmdStdoutIs(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: stdout_is FILE")
+	}
+	if got, want := ts.ReadFile("stdout.txt"), ts.ReadFile(args[0]); got != want {
+		ts.Fatalf("differs from %s:\n%s", args[0], got)
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func (a *app) demo(f *demoFlags) error {
 		}
 		more = append(more, own...)
 	}
-	d, err := newDemo(pack, f.addr, more)
+	d, err := newDemo(pack, f.addr, more, io.Discard)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type demo struct {
 	server   *http.Server
 	listener net.Listener
 	client   *http.Client
+	records  io.Writer
 
 	mu     sync.Mutex
 	lag    time.Duration
@@ -76,9 +77,10 @@ func (d *demo) advance(by time.Duration) {
 }
 
 // newDemo puts together what serve would: keys, verifier, codec, engine, gate and
-// handler. The keys in more are accepted too.
-func newDemo(pack *rules.Pack, addr string, more []keyring.Key) (*demo, error) {
-	d := &demo{pack: pack, lag: storyLag, plays: map[string]*story{}, client: &http.Client{Timeout: 10 * time.Second}}
+// handler. The keys in more are accepted too;
+// records go to the writer, line by line.
+func newDemo(pack *rules.Pack, addr string, more []keyring.Key, records io.Writer) (*demo, error) {
+	d := &demo{pack: pack, records: records, lag: storyLag, plays: map[string]*story{}, client: &http.Client{Timeout: 10 * time.Second}}
 	start := d.clock().Truncate(time.Second) // messages are dated in whole seconds
 	var err error
 	if d.window, err = engine.NewWindow(engine.WindowOptions{TrustedComplete: true}); err != nil {
@@ -146,7 +148,7 @@ func (d *demo) gate(ring *keyring.Ring, start time.Time) (*engine.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	journal, err := engine.NewJournal(io.Discard, engine.JournalOptions{})
+	journal, err := engine.NewJournal(d.records, engine.JournalOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -217,7 +218,9 @@ func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.E
 	if len(changes) > 0 {
 		p.before(&b, eng.Decide(ev, now), ev, changes)
 	}
-	b.WriteString(p.decision(x.Decision))
+	p.verdict(&b, x.Decision)
+	p.causes(&b, x.Decision)
+	p.footer(&b, x.Decision)
 	p.explanation(&b, x, f.all)
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
@@ -267,7 +270,9 @@ const fewMisses = 5
 
 // explanation prints what stands behind a decision.
 func (p page) explanation(b *strings.Builder, x *engine.Explanation, all bool) {
-	p.stories(b, "What hit", x.Hits, len(x.Hits))
+	hits := slices.Clone(x.Hits)
+	slices.SortStableFunc(hits, func(x, y engine.RuleStory) int { return int(x.Effect) - int(y.Effect) })
+	p.stories(b, "What hit", hits, len(hits))
 	shown := len(x.NearMisses)
 	if !all {
 		shown = min(shown, fewMisses)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/rules"
@@ -103,7 +104,8 @@ func placed(file string, data []byte, first int, err error) error {
 		}
 	case errors.As(err, &fe):
 		offset = fe.Offset
-		msg = (&rules.FactError{Field: fe.Field, Offset: -1, Msg: fe.Msg, Suggest: fe.Suggest}).Error()
+		plain := &rules.FactError{Field: fe.Field, Offset: -1, Msg: fe.Msg, Suggest: fe.Suggest}
+		msg = strings.TrimPrefix(plain.Error(), "event: ")
 	}
 	place := file
 	if offset >= 0 && offset <= len(data) {

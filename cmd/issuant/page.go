@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
@@ -24,27 +25,37 @@ var verdicts = map[rules.Outcome]string{
 // decision prints one decision over some lines, and an empty one at the end.
 func (p page) decision(d *engine.Decision) string {
 	var b strings.Builder
+	p.verdict(&b, d)
+	p.hits(&b, "rule", d.Rules)
+	p.hits(&b, "shadow", d.Shadow)
+	p.causes(&b, d)
+	p.footer(&b, d)
+	return b.String()
+}
+
+// verdict prints the outcome and the guards.
+func (p page) verdict(b *strings.Builder, d *engine.Decision) {
 	verdict := verdicts[d.Outcome]
 	if d.SystemError {
 		verdict = "system error: a step-up is due, but none is possible"
 	}
-	fmt.Fprintf(&b, "%s  %s (action code %s)", p.Paint(strings.ToUpper(d.Outcome.String()), term.Outcome(d.Outcome.String())...), verdict, d.ActionCode)
+	fmt.Fprintf(b, "%s  %s (action code %s)", p.Paint(strings.ToUpper(d.Outcome.String()), term.Outcome(d.Outcome.String())...), verdict, d.ActionCode)
 	if d.EventID != "" {
 		b.WriteString(p.Paint("  event ", term.Dim) + term.Safe(d.EventID))
 	}
 	b.WriteByte('\n')
 	for _, g := range d.Guards {
-		p.line(&b, "guard", p.Paint(g.Outcome.String(), term.Outcome(g.Outcome.String())...)+"  "+term.Safe(g.Code), "")
+		p.line(b, "guard", p.Paint(g.Outcome.String(), term.Outcome(g.Outcome.String())...)+"  "+term.Safe(g.Code), "")
 	}
-	p.hits(&b, "rule", d.Rules)
-	p.hits(&b, "shadow", d.Shadow)
-	p.causes(&b, d)
+}
+
+// footer prints what to offer, and what decided.
+func (p page) footer(b *strings.Builder, d *engine.Decision) {
 	if len(d.StepUp) > 0 {
-		p.line(&b, "offer", strings.Join(d.StepUp, ", ")+requireText(d.Require), "")
+		p.line(b, "offer", strings.Join(d.StepUp, ", ")+requireText(d.Require), "")
 	}
-	p.line(&b, "pack", p.Paint(fmt.Sprintf("%s %s (%.12s), cost %d", d.PackName, d.PackVersion, d.PackID, d.Cost), term.Dim), "")
+	p.line(b, "pack", p.Paint(fmt.Sprintf("%s %s (%.12s), cost %d", d.PackName, d.PackVersion, d.PackID, d.Cost), term.Dim), "")
 	b.WriteByte('\n')
-	return b.String()
 }
 
 func requireText(r rules.Require) string {
@@ -85,7 +96,10 @@ func (p page) causes(b *strings.Builder, d *engine.Decision) {
 	}
 }
 
+// hits prints the worst first.
 func (p page) hits(b *strings.Builder, label string, hits []engine.RuleHit) {
+	hits = slices.Clone(hits)
+	slices.SortStableFunc(hits, func(x, y engine.RuleHit) int { return int(x.Effect) - int(y.Effect) })
 	for _, h := range hits {
 		head := p.Paint(h.Effect.String(), term.Outcome(h.Effect.String())...) + "  " + h.ID
 		if h.Weight != 0 {
