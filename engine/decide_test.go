@@ -183,6 +183,15 @@ func TestDecideSumsScores(t *testing.T) {
 	}
 }
 
+func TestDecideNeverGainsByAHigherScore(t *testing.T) {
+	p := newPacker().rule(rules.Rule{ID: "A", Effect: rules.EffectScore, Weight: 90}, when(is("id", "e1")))
+	p.m.Hit = rules.Score
+	p.m.Thresholds = []rules.Threshold{{From: 30, Outcome: rules.Orange}, {From: 70, Outcome: rules.Yellow}} // no compiler lets this through
+	if d := p.engine(t).Decide(event(t), testNow); d.Outcome != rules.Orange {
+		t.Errorf("%v", d.Outcome)
+	}
+}
+
 func TestDecideCountsTheFirstHitAlone(t *testing.T) {
 	p := newPacker().
 		rule(rules.Rule{ID: "S", Effect: rules.EffectRed, Shadow: true}, when(is("id", "e1"))).
@@ -339,6 +348,28 @@ func TestDecideTakesOverEventsOfAnEqualSchema(t *testing.T) {
 	b := p.engine(t).Decide(event(t, "token.source", "manual"), testNow).AppendJSON(nil)
 	if string(a) != string(b) {
 		t.Errorf("differ:\n%s\n%s", a, b)
+	}
+}
+
+func TestDecideSaysWhatItCannotTakeOver(t *testing.T) {
+	more := append(fieldsOf(rules.EventV1()), rules.Field{Name: "extra.fact", Type: rules.Int})
+	twin, err := rules.NewSchema("event", 1, more)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := ParseEvent(twin, event(t).AppendJSON(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newPacker().engine(t)
+	if d := e.Decide(ev, testNow); d.Outcome != rules.Green {
+		t.Errorf("nothing was lost, but %v %v", d.Outcome, d.Degraded)
+	}
+	if err := ev.Set("extra.fact", 1); err != nil {
+		t.Fatal(err)
+	}
+	if d := e.Decide(ev, testNow); d.Outcome != rules.Yellow || d.Degraded[0].Code != "event" {
+		t.Errorf("a fact was lost in silence: %v %v", d.Outcome, d.Degraded)
 	}
 }
 

@@ -144,7 +144,7 @@ const alwaysError = "- id: ERR\n  effect: tag\n  when: '1 / (len(\"\")) > 0'\n  
 
 func TestOneMoreRuleNeverMakesTheOutcomeBetter(t *testing.T) {
 	changed := 0
-	for seed := range int64(250) {
+	for seed := range int64(120) {
 		g := generator{rand.New(rand.NewSource(seed))}
 		score := seed%2 == 1
 		head := g.head(score, seed%3 == 0)
@@ -171,14 +171,14 @@ func TestOneMoreRuleNeverMakesTheOutcomeBetter(t *testing.T) {
 			}
 		}
 	}
-	if changed < 100 {
+	if changed < 50 {
 		t.Errorf("only %d outcomes changed: the test proves little", changed)
 	}
 }
 
 func TestRemovingAFactNeverMakesGreen(t *testing.T) {
 	greens := 0
-	for seed := range int64(250) {
+	for seed := range int64(120) {
 		g := generator{rand.New(rand.NewSource(seed))}
 		var list []string
 		for i := range 1 + g.Intn(4) {
