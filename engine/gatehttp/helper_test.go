@@ -45,6 +45,7 @@ type rig struct {
 	clock   *enginetest.Clock
 	journal *journal
 	gate    *engine.Gate
+	engine  *engine.Engine
 	server  *httptest.Server
 	opt     gatehttp.Options
 
@@ -77,6 +78,7 @@ type parts struct {
 	route   string
 	started time.Time // zero: an hour before the clock
 	await   func(context.Context, string) bool
+	engine  *engine.Engine // set by newGate
 	keys    keyring.Lookup
 	opt     gatehttp.Options
 	wrap    func(http.Handler) http.Handler // nil: the bare handler
@@ -129,7 +131,7 @@ func newGate(t *testing.T, p *parts) *engine.Gate {
 		p.pack = pack(t, rules.Yellow)
 	}
 	e, err := engine.New(p.pack, engine.Options{Methods: p.methods})
-	must(t, e, err)
+	p.engine = must(t, e, err)
 	if p.memory == nil {
 		m, err := engine.NewMemory(engine.MemoryOptions{})
 		p.memory = must(t, m, err)
@@ -152,7 +154,7 @@ func newGate(t *testing.T, p *parts) *engine.Gate {
 func newRig(t *testing.T, p parts) *rig {
 	t.Helper()
 	r := &rig{t: t, gate: newGate(t, &p), clock: p.clock, journal: p.journal, opt: p.opt}
-	r.opt.Gate = r.gate
+	r.opt.Gate, r.engine = r.gate, p.engine
 	if r.opt.Clock == nil {
 		r.opt.Clock = p.clock.Now
 	}

@@ -31,7 +31,7 @@ type Options struct {
 	Gate *engine.Gate
 
 	MaxBody     int           // bytes, inclusive; more is refused unread; should be the verifier's MaxBody
-	MaxInFlight int           // requests at once, across all that share the handler; more get 503
+	MaxInFlight int           // requests at once, from their headers to their answers; more get 503. A body that comes slowly holds a place until the deadline
 	Deadline    time.Duration // from the request's arrival to its answer, at most MaxDeadline
 
 	// Gather fills facts that the pack needs (counts, holder, session) into ev. It

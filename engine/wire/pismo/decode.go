@@ -11,7 +11,7 @@ import (
 	"github.com/issuant/issuant/rules"
 )
 
-// Values of network_brand.
+// Values of the member network_brand
 const (
 	brandVisa       = "vts"
 	brandMastercard = "mdes"

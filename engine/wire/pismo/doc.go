@@ -24,10 +24,13 @@
 // value that is none of an enum's is kept as data and raises unknown_value:….
 // Both are at least yellow.
 //
-// Nothing inside original_network_data is ever an error, but for a mis-cased
-// name: a value that is unusable (a score beyond 1 to 5, an address that is not
+// Nothing inside original_network_data is an error, but for what strict JSON
+// refuses and for a mis-cased known name: a value that is unusable (a score beyond 1 to 5, an address that is not
 // one, a wrong JSON type) leaves its fact absent and is counted in
 // engine.Decoded.UnknownFields, together with the names that are unknown.
+//
+// Of the counts of tokens the schema event/v1 has a fact for active ones alone;
+// those of inactive and suspended tokens are known names that are not read.
 //
 // # Account data
 //
