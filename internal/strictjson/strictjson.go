@@ -11,6 +11,7 @@ package strictjson
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -602,9 +603,13 @@ func (v Value) Get(name string) (Value, bool) {
 // without regard to case, but not exactly; "" when there is none.
 func (v Value) MisCased(known ...string) string {
 	for i := range v.Members {
+		name := v.Members[i].Name
+		if slices.Contains(known, name) {
+			continue // the usual case, and much cheaper than folding
+		}
 		for _, k := range known {
-			if v.Members[i].Name != k && strings.EqualFold(v.Members[i].Name, k) {
-				return v.Members[i].Name
+			if strings.EqualFold(name, k) {
+				return name
 			}
 		}
 	}
