@@ -20,7 +20,8 @@ type Decoded struct {
 
 // Codec translates between a counterpart's words and ours. Implementations are
 // immutable, safe for concurrent use, and read no clock; they take a verified
-// Message, never bytes.
+// Message, never bytes. One that has Methods() []Method tells which step-up methods
+// it can say: give them to Options.Methods; NewGate refuses an engine that offers others.
 type Codec interface {
 	// Name is the counterpart's name, lower case: "pismo".
 	Name() string

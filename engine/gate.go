@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/issuant/issuant/crypto/webhook"
@@ -66,6 +67,12 @@ func NewGate(opt GateOptions) (*Gate, error) {
 	if opt.Verifier == nil || opt.Codec == nil || opt.Engine == nil || opt.Memory == nil || opt.Journal == nil {
 		return bad("a gate needs a verifier, a codec, an engine, a memory and a journal")
 	}
+	if channel, ok := unspeakable(opt.Engine, opt.Codec); ok {
+		return bad("the engine offers the step-up channel %q, for which the codec is not configured", channel)
+	}
+	if opt.Engine.card != opt.Journal.card {
+		return bad("engine and journal name cards in two forms; together these can be searched back to the card number")
+	}
 	if opt.Name == "" {
 		opt.Name = opt.Codec.Name()
 	}
@@ -87,6 +94,22 @@ func NewGate(opt GateOptions) (*Gate, error) {
 		g.started = opt.StartedAt
 	}
 	return g, nil
+}
+
+// unspeakable returns a channel that the engine may offer and that a codec which
+// tells its methods has no words for: each such decision would be a system error.
+func unspeakable(e *Engine, c Codec) (channel string, ok bool) {
+	teller, tells := c.(interface{ Methods() []Method })
+	if !tells {
+		return "", false
+	}
+	words := teller.Methods()
+	for _, m := range e.methods {
+		if !slices.ContainsFunc(words, func(w Method) bool { return w.Channel == m.Channel }) {
+			return m.Channel, true
+		}
+	}
+	return "", false
 }
 
 // Arrival is a message as it came in.

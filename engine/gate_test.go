@@ -59,6 +59,13 @@ func (c wordCodec) SystemError() engine.Reply {
 	return engine.Reply{Status: 200, ContentType: "text/plain", Body: []byte("system error")}
 }
 
+type tellingCodec struct {
+	wordCodec
+	methods []engine.Method
+}
+
+func (c tellingCodec) Methods() []engine.Method { return c.methods }
+
 type rig struct {
 	t       *testing.T
 	gate    *engine.Gate
@@ -419,14 +426,27 @@ func TestNewGateRefusesWhatDoesNotFit(t *testing.T) {
 		"no engine": func(o *engine.GateOptions) { o.Engine = nil }, "no memory": func(o *engine.GateOptions) { o.Memory = nil },
 		"no journal": func(o *engine.GateOptions) { o.Journal = nil }, "no start": func(o *engine.GateOptions) { o.StartedAt = time.Time{} },
 		"a memory that keeps too little": func(o *engine.GateOptions) { o.Memory = short },
-		"a negative window":              func(o *engine.GateOptions) { o.RetryWindow = -1 },
-		"a window beyond the memory":     func(o *engine.GateOptions) { o.RetryWindow = time.Hour },
+		"two forms of card": func(o *engine.GateOptions) {
+			j, err := engine.NewJournal(&bytes.Buffer{}, engine.JournalOptions{Card: engine.CardBIN})
+			o.Journal = ok(t, j, err)
+		},
+		"a negative window":          func(o *engine.GateOptions) { o.RetryWindow = -1 },
+		"a window beyond the memory": func(o *engine.GateOptions) { o.RetryWindow = time.Hour },
 	} {
 		opt := newRig(t, nil).opt
 		change(&opt)
 		if _, err := engine.NewGate(opt); !errors.Is(err, engine.ErrConfig) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	mute := newRig(t, nil).opt
+	mute.Codec = tellingCodec{methods: engine.DefaultMethods()[:2]}
+	if _, err := engine.NewGate(mute); !errors.Is(err, engine.ErrConfig) || !strings.Contains(err.Error(), "call") {
+		t.Errorf("an engine that offers more than the codec can say: %v", err)
+	}
+	mute.Codec = tellingCodec{methods: engine.DefaultMethods()}
+	if _, err := engine.NewGate(mute); err != nil {
+		t.Error(err)
 	}
 	opt := newRig(t, nil).opt
 	opt.StartedAt, opt.UnsafeNoStart = time.Time{}, true
