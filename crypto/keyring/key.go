@@ -31,6 +31,7 @@ const (
 
 var useNames = [...]string{"none", "verify", "sign", "encrypt", "decrypt"}
 
+// String returns the name of the use: none, verify, sign, encrypt, decrypt.
 func (u Use) String() string {
 	if int(u) < len(useNames) {
 		return useNames[u]
@@ -44,7 +45,7 @@ type Key struct {
 	ID        string           // 1 to 256 bytes, compared exactly
 	Alg       string           // the only JOSE algorithm it may be used with; "" when its source names none
 	Scheme    string           // the only scheme it may be used with ("pismo"); "" when its source names none
-	Use       Use              //
+	Use       Use              // zero: none, and the key is refused
 	NotBefore time.Time        // first instant of validity; zero: since ever
 	NotAfter  time.Time        // last instant of validity, inclusive; zero: for ever
 	Public    crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey

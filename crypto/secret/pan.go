@@ -90,11 +90,18 @@ func (p PAN) Equal(o PAN) bool { return p.b.equal(o.b) }
 // Wipe overwrites the digits, for all copies. It must not run at the same time as another method.
 func (p PAN) Wipe() { p.b.wipe() }
 
-// String, Format, MarshalText, MarshalBinary and GobEncode never give digits, not
+// String returns a placeholder. Neither it nor the methods below give digits, not
 // even masked ones: what is shown beside a reference must not narrow it down.
-// Texts are a placeholder, binary forms an error that is ErrEncode.
-func (p PAN) String() string                 { return hiddenPAN }
-func (p PAN) Format(s fmt.State, _ rune)     { placeholder(s, hiddenPAN) }
-func (p PAN) MarshalText() ([]byte, error)   { return []byte(hiddenPAN), nil }
+func (p PAN) String() string { return hiddenPAN }
+
+// Format writes a placeholder, whatever the verb.
+func (p PAN) Format(s fmt.State, _ rune) { placeholder(s, hiddenPAN) }
+
+// MarshalText returns a placeholder; JSON, XML and slog use it, for map keys too.
+func (p PAN) MarshalText() ([]byte, error) { return []byte(hiddenPAN), nil }
+
+// MarshalBinary returns ErrEncode.
 func (p PAN) MarshalBinary() ([]byte, error) { return nil, ErrEncode }
-func (p PAN) GobEncode() ([]byte, error)     { return nil, ErrEncode }
+
+// GobEncode returns ErrEncode.
+func (p PAN) GobEncode() ([]byte, error) { return nil, ErrEncode }

@@ -36,13 +36,20 @@ func (k Bytes) Equal(o Bytes) bool { return k.b.equal(o.b) }
 // Wipe overwrites the bytes, for all copies. It must not run at the same time as another method.
 func (k Bytes) Wipe() { k.b.wipe() }
 
-// String, Format, MarshalText, MarshalBinary and GobEncode never give the value:
-// texts are a placeholder, binary forms an error that is ErrEncode.
-func (k Bytes) String() string                 { return hiddenBytes }
-func (k Bytes) Format(s fmt.State, _ rune)     { placeholder(s, hiddenBytes) }
-func (k Bytes) MarshalText() ([]byte, error)   { return []byte(hiddenBytes), nil }
+// String returns a placeholder.
+func (k Bytes) String() string { return hiddenBytes }
+
+// Format writes a placeholder, whatever the verb.
+func (k Bytes) Format(s fmt.State, _ rune) { placeholder(s, hiddenBytes) }
+
+// MarshalText returns a placeholder; JSON, XML and slog use it, for map keys too.
+func (k Bytes) MarshalText() ([]byte, error) { return []byte(hiddenBytes), nil }
+
+// MarshalBinary returns ErrEncode.
 func (k Bytes) MarshalBinary() ([]byte, error) { return nil, ErrEncode }
-func (k Bytes) GobEncode() ([]byte, error)     { return nil, ErrEncode }
+
+// GobEncode returns ErrEncode.
+func (k Bytes) GobEncode() ([]byte, error) { return nil, ErrEncode }
 
 // Text is a short secret text: a CVV, a one-time passcode. It behaves as Bytes does.
 type Text struct{ b *box }
@@ -65,10 +72,17 @@ func (t Text) Equal(o Text) bool { return t.b.equal(o.b) }
 // Wipe overwrites the text, for all copies. It must not run at the same time as another method.
 func (t Text) Wipe() { t.b.wipe() }
 
-// String, Format, MarshalText, MarshalBinary and GobEncode never give the value:
-// texts are a placeholder, binary forms an error that is ErrEncode.
-func (t Text) String() string                 { return hiddenText }
-func (t Text) Format(s fmt.State, _ rune)     { placeholder(s, hiddenText) }
-func (t Text) MarshalText() ([]byte, error)   { return []byte(hiddenText), nil }
+// String returns a placeholder.
+func (t Text) String() string { return hiddenText }
+
+// Format writes a placeholder, whatever the verb.
+func (t Text) Format(s fmt.State, _ rune) { placeholder(s, hiddenText) }
+
+// MarshalText returns a placeholder; JSON, XML and slog use it, for map keys too.
+func (t Text) MarshalText() ([]byte, error) { return []byte(hiddenText), nil }
+
+// MarshalBinary returns ErrEncode.
 func (t Text) MarshalBinary() ([]byte, error) { return nil, ErrEncode }
-func (t Text) GobEncode() ([]byte, error)     { return nil, ErrEncode }
+
+// GobEncode returns ErrEncode.
+func (t Text) GobEncode() ([]byte, error) { return nil, ErrEncode }

@@ -40,11 +40,15 @@ func HeaderValues(header map[string][]string, name string) []string {
 // letters only) and names that differ only in case are one, with all values. Open
 // does this by itself for the header it reads.
 func NormalizeHeader(header map[string][]string) map[string][]string {
-	out := make(map[string][]string, len(header))
+	names := make([]string, 0, len(header))
 	for name := range header {
-		if lower := lowerASCII(name); out[lower] == nil {
-			out[lower] = slices.Clone(HeaderValues(header, name))
-		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	out := make(map[string][]string, len(header))
+	for _, name := range names {
+		lower := lowerASCII(name)
+		out[lower] = append(out[lower], header[name]...)
 	}
 	return out
 }
@@ -78,30 +82,33 @@ func lowerByte(c byte) byte {
 	return c
 }
 
-// token returns the one token of the named header. Sizes come first, so that no
-// amount of values buys more work than measuring them.
+// token returns the one token of the named header. It counts values instead of
+// gathering them, so that a header of very many costs no memory; all three
+// refusals are the same in whatever order the map gives its names.
 func (v *Verifier) token(header map[string][]string) (string, *Error) {
-	values := HeaderValues(header, v.header)
-	tokens := make([]string, 0, 1)
-	signed := false
-	for _, value := range values {
-		t := value
-		if v.bearer {
-			t = trimBearer(t)
+	token, values, signed := "", 0, false
+	for name := range header {
+		if !equalASCII(name, v.header) {
+			continue
 		}
-		if len(t) > MaxTokenBytes {
-			return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
+		for _, value := range header[name] {
+			if v.bearer {
+				value = trimBearer(value)
+			}
+			if len(value) > MaxTokenBytes {
+				return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
+			}
+			token, signed = value, signed || value != ""
+			values++
 		}
-		signed = signed || t != ""
-		tokens = append(tokens, t)
 	}
 	switch {
 	case !signed:
 		return "", refuse(ErrNotSigned, "")
-	case len(tokens) > 1:
+	case values > 1:
 		return "", refuse(ErrMalformed, "header occurs more than once")
 	}
-	return tokens[0], nil
+	return token, nil
 }
 
 // trimBearer takes the optional scheme from an Authorization value: "Bearer", in

@@ -6,7 +6,8 @@ import (
 )
 
 // Verifier opens the messages of one route. It is immutable and safe for
-// concurrent use; a constructor such as NewPismo makes one.
+// concurrent use; a constructor such as NewPismo makes one. The zero Verifier
+// refuses everything.
 type Verifier struct {
 	scheme  scheme
 	name    string
@@ -29,6 +30,9 @@ type scheme interface {
 //
 // Open keeps body and returns it from Message.Body; it keeps nothing of header. It does not panic, whatever the input.
 func (v *Verifier) Open(header map[string][]string, body []byte, now time.Time) (*Message, error) {
+	if v == nil || v.scheme == nil {
+		return nil, refuse(ErrKeyUnknown, "verifier was not made by a constructor")
+	}
 	if len(body) > v.maxBody {
 		return nil, refuse(ErrTooLarge, "body is larger than this route takes")
 	}

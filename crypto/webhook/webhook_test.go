@@ -1,7 +1,9 @@
 package webhook_test
 
 import (
+	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -379,10 +381,42 @@ func TestRefusedMessagesAreCheap(t *testing.T) {
 		"bad signature": {"X-Pismo-Sign": {with(func(m *message) { m.key = "rsa2048-b" }).token(t)}},
 		"deep payload":  {"X-Pismo-Sign": {with(func(m *message) { m.key = "rsa2048-b"; m.payload = fill("[") }).token(t)}},
 		"signed, deep":  {"X-Pismo-Sign": {with(func(m *message) { m.payload = fill("[") }).token(t)}},
+		"many values":   {"X-Pismo-Sign": many},
+		"many names":    {"X-Pismo-Sign": many, "x-pismo-sign": many, "X-PISMO-SIGN": {""}},
 		"signed, many":  {"X-Pismo-Sign": {with(func(m *message) { m.payload = "{" + fill(`"a":0,`) }).token(t)}},
 	} {
 		if allocated, took := cost(v, header); allocated > 64<<10 || took > 5*time.Millisecond {
 			t.Errorf("%s: %d bytes, %v", name, allocated, took)
+		}
+	}
+}
+
+func TestOpenAllocatesLittleBesidesTheSignature(t *testing.T) {
+	v := verifier(t, nil)
+	header := good().request(t)
+	body := []byte(body179)
+	key := &testkey.RSA(t, "rsa2048-a").PublicKey
+	digest := sha256.Sum256(body)
+	sig, err := rsa.SignPKCS1v15(nil, testkey.RSA(t, "rsa2048-a"), crypto.SHA256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := testing.AllocsPerRun(100, func() { err = errors.Join(err, rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], sig)) })
+	full := testing.AllocsPerRun(100, func() {
+		_, e := v.Open(header, body, at)
+		err = errors.Join(err, e)
+	})
+	if err != nil || full > raw+10 {
+		t.Errorf("%v allocations, %v of them for the signature; %v", full, raw, err)
+	}
+}
+
+func TestTheZeroVerifierRefusesEverything(t *testing.T) {
+	for _, v := range []*webhook.Verifier{nil, new(webhook.Verifier)} {
+		for _, name := range []string{"", "X-Pismo-Sign"} {
+			if _, err := v.Open(map[string][]string{name: {good().token(t)}}, nil, at); result(err) != "key_unknown" {
+				t.Errorf("header %q: %v", name, err)
+			}
 		}
 	}
 }

@@ -20,9 +20,10 @@ import (
 // Defaults and bounds of HTTPS.
 const (
 	DefaultTimeout         = 5 * time.Second
-	DefaultRefresh         = time.Hour     // without Cache-Control
-	MinRefresh             = time.Minute   // Cache-Control asks for less
-	MaxRefresh             = 6 * time.Hour // Cache-Control asks for more
+	DefaultAwait           = 300 * time.Millisecond // how long a message may wait for its key
+	DefaultRefresh         = time.Hour              // without Cache-Control
+	MinRefresh             = time.Minute            // Cache-Control asks for less
+	MaxRefresh             = 6 * time.Hour          // Cache-Control asks for more
 	DefaultUnknownInterval = 30 * time.Second
 	DefaultMaxStale        = 24 * time.Hour
 	retryFirst             = 30 * time.Second // after a failed periodic fetch, doubled up to
@@ -47,7 +48,8 @@ type HTTPSOptions struct {
 	Now func() time.Time
 	// Log is told what happens: keys_refreshed, keys_refresh_failed, key_warning,
 	// with attributes as name, value pairs. Default: nobody. It may be called from
-	// several goroutines; it must not call methods of the source.
+	// several goroutines; it must not call methods of the source,
+	// and whoever waits for the fetch waits for it too.
 	Log func(event string, attrs ...any)
 }
 
@@ -167,8 +169,8 @@ func (h *HTTPS) Refresh(ctx context.Context) error {
 }
 
 // Await reports whether the key of that id is there, and fetches when it is not:
-// so the first message after a rotation waits, within ctx (300 ms are a good
-// bound), instead of being refused. All callers share one fetch; strange ids cause
+// so the first message after a rotation waits, within ctx (give it
+// DefaultAwait), instead of being refused. All callers share one fetch; strange ids cause
 // at most one fetch per UnknownInterval, and an id that a fetch did not bring is
 // remembered for twice as long.
 func (h *HTTPS) Await(ctx context.Context, id string) bool {
