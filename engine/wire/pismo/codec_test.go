@@ -322,6 +322,18 @@ func TestTheEventIDHoldsTheMessageDigest(t *testing.T) {
 	}
 }
 
+func TestAKnownReasonIsNotLostBehindNoise(t *testing.T) {
+	noise := ""
+	for i := range 300 {
+		noise += `"X` + strconv.Itoa(i) + `",`
+	}
+	d := decode(t, newCodec(t), strings.Replace(body(``), `"visaTokenDecisioning"`, `"walletProviderReasonCodes":[`+noise+`"0G"],"visaTokenDecisioning"`, 1))
+	reasons, _ := d.Event.Get("wallet.reasons").([]string)
+	if len(reasons) != pismo.MaxCodes+1 || reasons[pismo.MaxCodes] != "high_risk" || d.UnknownFields != 300-pismo.MaxCodes {
+		t.Errorf("%d reasons, the last %q, %d counted", len(reasons), reasons[len(reasons)-1:], d.UnknownFields)
+	}
+}
+
 func TestReferencesDifferByKeyAccountAndKind(t *testing.T) {
 	other, err := secret.NewRefKey("t1", []byte("another key of thirty-two bytes..."))
 	if err != nil {

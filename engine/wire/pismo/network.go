@@ -307,15 +307,17 @@ func (d *decoding) reasons(fact string, in []strictjson.Value, name string) {
 	d.set(fact, d.canonical(raw))
 }
 
+// canonical bounds unknown reasons alone: a known one must not be lost behind noise.
 func (d *decoding) canonical(raw []string) []string {
 	out, seen := []string{}, map[string]bool{}
 	for _, reason := range raw {
 		reason = strings.TrimSpace(reason)
-		if !shortText(reason) || len(out) >= MaxCodes {
+		names := canonicalReasons(reason)
+		if !reasonNames[names[0]] && (!shortText(reason) || len(out) >= MaxCodes) {
 			d.unknown++
 			continue
 		}
-		for _, name := range canonicalReasons(reason) {
+		for _, name := range names {
 			if !seen[name] {
 				seen[name] = true
 				out = append(out, name)
