@@ -226,6 +226,10 @@ func (f *Facts) decodeMember(prefix string, m strictjson.Member) error {
 		}
 		return nil
 	}
+	if prefix == "" && strings.Contains(m.Name, ".") {
+		// One fact, one name: "card.status" beside "card": {"status"} would be two.
+		return &FactError{Field: name, Offset: m.Off, Msg: "unknown field; fields of a group are nested"}
+	}
 	i, ok := f.schema.Lookup(name)
 	if !ok {
 		return &FactError{Field: name, Offset: m.Off, Msg: "unknown field", Suggest: Nearest(name, f.schema.Names())}
@@ -268,8 +272,8 @@ func fromJSON(t Type, v strictjson.Value) (any, string) {
 		}
 	case Time:
 		if v.Kind == strictjson.String {
-			at, err := time.Parse(time.RFC3339Nano, v.Str)
-			if err != nil {
+			at, ok := ParseTime(v.Str)
+			if !ok {
 				return nil, "must be a time as in RFC 3339, for example 2026-11-23T10:00:00Z"
 			}
 			return checkTime(at)
@@ -278,6 +282,24 @@ func fromJSON(t Type, v strictjson.Value) (any, string) {
 		return stringsFromJSON(v, wrong)
 	}
 	return nil, wrong
+}
+
+// ParseTime reads an instant as RFC 3339 writes it: 2026-11-23T10:00:00Z, with or
+// without a fraction of a second, or with an offset of hours and minutes. It is
+// stricter than time.Parse, which takes one-digit hours, commas and offsets beyond
+// a day (golang/go#54580). The result is in UTC.
+func ParseTime(s string) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || len(s) < len("2006-01-02T15:04:05Z") || s[13] != ':' || strings.Contains(s, ",") {
+		return time.Time{}, false
+	}
+	if s[len(s)-1] != 'Z' {
+		offset := s[len(s)-len("+00:00"):]
+		if offset[1:3] > "23" || offset[4:] > "59" {
+			return time.Time{}, false
+		}
+	}
+	return at.UTC(), true
 }
 
 func stringsFromJSON(v strictjson.Value, wrong string) (any, string) {

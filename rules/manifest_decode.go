@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/issuant/issuant/internal/strictjson"
 )
@@ -168,11 +167,11 @@ func (d *manifestDecoder) rule(v strictjson.Value) Rule {
 		Sources: texts(v, "sources"), Owner: str(v, "owner"), Since: str(v, "since"),
 	}
 	if until := str(v, "until"); until != "" {
-		at, err := time.Parse(time.RFC3339Nano, until)
-		if err != nil {
+		at, ok := ParseTime(until)
+		if !ok {
 			d.fail("a rule's until is not an instant")
 		}
-		r.Until = at.UTC()
+		r.Until = at
 	}
 	return r
 }

@@ -3,7 +3,6 @@ package compile
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -199,11 +198,11 @@ func (c *checker) time(n *ast.CallNode) *typed {
 	if !ok {
 		return of(kTime)
 	}
-	at, err := time.Parse(time.RFC3339Nano, s)
-	if y := at.UTC().Year(); err != nil || y < 1700 || y > 2200 {
+	at, ok := rules.ParseTime(s)
+	if y := at.Year(); !ok || y < 1700 || y > 2200 {
 		return c.fail(n.Arguments[0], "R0420", "not an instant as in RFC 3339, of the years 1700 to 2200", "as in time(\"2026-11-23T10:00:00Z\")")
 	}
-	return constant(kTime, at.UTC())
+	return constant(kTime, at)
 }
 
 func (c *checker) builtin(n *ast.BuiltinNode) *typed {

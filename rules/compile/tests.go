@@ -291,6 +291,11 @@ func (t *testReader) facts(n *yaml.Node, what, reserved string) (*rules.Facts, [
 
 func (t *testReader) fact(f *rules.Facts, name string, mb member) {
 	i, ok := f.Schema().Lookup(name)
+	if mb.name == name && strings.Contains(name, ".") {
+		group, last, _ := strings.Cut(name, ".")
+		t.fail(mb.key, "R0601", "unknown field "+quote(name), "fields of a group are nested: "+printable(group)+": {"+printable(last)+": ...}")
+		return
+	}
 	if !ok {
 		hint := ""
 		if near := rules.Nearest(name, append(t.groups(), t.fields...)); near != "" {

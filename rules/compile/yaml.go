@@ -360,14 +360,15 @@ var errInstant = errors.New("not an instant of the years 1700 to 2200")
 func parseInstant(s string) (time.Time, error) {
 	at, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		at, err = time.Parse(time.RFC3339Nano, s)
-	}
-	if err == nil {
-		if y := at.UTC().Year(); y < 1700 || y > 2200 {
-			err = errInstant
+		var ok bool
+		if at, ok = rules.ParseTime(s); !ok {
+			return at, errInstant
 		}
 	}
-	return at.UTC(), err
+	if y := at.Year(); y < 1700 || y > 2200 {
+		return at, errInstant
+	}
+	return at, nil
 }
 
 var utf8BOM = []byte("\ufeff")
