@@ -17,9 +17,10 @@ type Explanation struct {
 	NearMisses []RuleStory // rules that did not hit and have exactly one false leaf, the nearest first
 	Unjudged   []RuleStory // rules without verdict: a fact is absent, or something failed
 	// Flips are one-field changes, each proven to change the outcome by deciding
-	// again: the smallest for each field, the smallest of all first, at most
-	// MaxFlips. A change of a known value is smaller than a value for an absent
-	// fact, and that is smaller than a fact's removal; then the distance counts
+	// again: for each outcome that can be reached the smallest of each field, at most
+	// MaxFlips; the smallest of all comes first. Another number or time is smaller
+	// than another word, truth value or list, that is smaller than a value for an
+	// absent fact, and that than a fact's removal; then the distance counts
 	// (numbers: their difference; times: days; lists: items that differ; else 1),
 	// then the order of fields.
 	Flips       []Flip

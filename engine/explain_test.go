@@ -80,6 +80,24 @@ func TestExplainProvesItsFlips(t *testing.T) {
 	}
 }
 
+func TestExplainFindsTheSmallestWayToEachOutcome(t *testing.T) {
+	p := newPacker().
+		rule(yellow("Y"), when(atLeast("network_risk.score", 60))).
+		rule(red("R"), when(atLeast("network_risk.score", 85))).
+		rule(red("L"), when(is("token.source", "manual")))
+	x := p.engine(t).Explain(event(t, "network_risk.score", 84, "token.source", "tap", "token.type", "device"), testNow)
+	if len(x.Flips) < 3 || x.Flips[0].Outcome != rules.Red || x.Flips[0].To.Value != int64(85) {
+		t.Fatalf("%+v", x.Flips)
+	}
+	per := map[rules.Outcome]int{}
+	for _, f := range x.Flips {
+		per[f.Outcome]++
+	}
+	if per[rules.Green] == 0 || per[rules.Red] > MaxFlips || x.Flips[1].Outcome != rules.Green || x.Flips[1].To.Value != int64(59) {
+		t.Errorf("%v %+v", per, x.Flips)
+	}
+}
+
 func TestExplainFindsTheFactThatGreenWaitsFor(t *testing.T) {
 	p := newPacker()
 	p.m.GreenRequires = []string{"network_risk.scale"}

@@ -12,7 +12,8 @@ import (
 
 // Classes of changes, the smallest first.
 const (
-	classChange  = iota // another value
+	classNumber  = iota // another number or time
+	classWord           // another word, truth value or list
 	classPresent        // a value for an absent fact
 	classRemoval        // a fact becomes absent
 )
@@ -33,7 +34,11 @@ func (s *storyteller) candidate(field int, v any) candidate {
 	case old == nil:
 		c.class, c.distance = classPresent, 1
 	default:
-		c.distance = distance(old, v)
+		c.class, c.distance = classWord, distance(old, v)
+		switch v.(type) {
+		case int64, float64, time.Time:
+			c.class = classNumber
+		}
 	}
 	return c
 }
@@ -76,37 +81,45 @@ func itemsThatDiffer(a, b []string) float64 {
 	return float64(max(n, 1))
 }
 
-// flips tries candidates, the smallest first, and keeps for each field the first
-// that changes the outcome.
+// flips tries candidates, the smallest first, and keeps for each field and outcome
+// the first that leads there.
 func (s *storyteller) flips(x *Explanation) {
-	found := map[int]bool{}
+	type way struct {
+		field   int
+		outcome rules.Outcome
+	}
+	found := map[way]bool{}
+	perOutcome := map[rules.Outcome]int{}
 	x.Complete = true
 	for _, c := range s.candidates() {
-		if found[c.field] || len(x.Flips) >= MaxFlips {
-			continue
-		}
 		if x.Evaluations >= maxFlipEvaluations || int64(x.Evaluations)*max(x.Decision.Cost, 1) >= maxFlipCost {
 			x.Complete = false
 			return
 		}
 		x.Evaluations++
-		trial := s.ev.Clone()
-		name := s.pack.Schema().Field(c.field).Name
-		if c.value == nil {
-			trial.Unset(name)
-		} else if trial.Set(name, c.value) != nil {
+		d := s.with(c)
+		if d == nil || d.Outcome == x.Decision.Outcome || found[way{c.field, d.Outcome}] || perOutcome[d.Outcome] >= MaxFlips {
 			continue
 		}
-		d := s.decide(trial, s.now)
-		if d.Outcome == x.Decision.Outcome {
-			continue
-		}
-		found[c.field] = true
+		found[way{c.field, d.Outcome}] = true
+		perOutcome[d.Outcome]++
 		x.Flips = append(x.Flips, Flip{
-			Field: name, From: s.fact(c.field, s.ev.At(c.field)), To: s.fact(c.field, c.value),
+			Field: s.pack.Schema().Field(c.field).Name, From: s.fact(c.field, s.ev.At(c.field)), To: s.fact(c.field, c.value),
 			Outcome: d.Outcome, Action: d.ActionCode, Distance: c.distance,
 		})
 	}
+}
+
+// with decides with one change; nil when the field cannot take the value.
+func (s *storyteller) with(c candidate) *Decision {
+	trial := s.ev.Clone()
+	name := s.pack.Schema().Field(c.field).Name
+	if c.value == nil {
+		trial.Unset(name)
+	} else if trial.Set(name, c.value) != nil {
+		return nil
+	}
+	return s.decide(trial, s.now)
 }
 
 // candidates returns all changes worth a trial, each once, the smallest first.

@@ -7,7 +7,7 @@ const (
 	MaxEventBytes = 1 << 20 // JSON text that ParseEvent takes
 	MaxRecordLine = 1 << 20 // bytes of a journal's line, newline included
 	MaxMethods    = 16      // step-up methods of an engine
-	MaxFlips      = 8       // flips of an explanation
+	MaxFlips      = 4       // flips of an explanation to one outcome
 
 	DefaultRetryWindow = 30 * time.Second // for which a message that comes again gets the stored answer
 
