@@ -365,6 +365,9 @@ func TestOpenRefusesEveryFlippedBit(t *testing.T) {
 }
 
 func TestRefusedMessagesAreCheap(t *testing.T) {
+	if underRace {
+		t.Skip("times and allocations tell nothing under the race detector")
+	}
 	v := verifier(t, nil)
 	fill := func(unit string) string { return strings.Repeat(unit, 8000/len(unit)) }
 	many := make([]string, 100_000)
@@ -392,6 +395,9 @@ func TestRefusedMessagesAreCheap(t *testing.T) {
 }
 
 func TestOpenAllocatesLittleBesidesTheSignature(t *testing.T) {
+	if underRace {
+		t.Skip("times and allocations tell nothing under the race detector")
+	}
 	v := verifier(t, nil)
 	header := good().request(t)
 	body := []byte(body179)
