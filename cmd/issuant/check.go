@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ import (
 var counterparts = []struct{ name, brand string }{{"pismo, Visa (vts)", "vts"}, {"pismo, Mastercard (mdes)", "mdes"}}
 
 func (a *app) checkCmd() *cobra.Command {
+	var output string
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Compile a pack and print every diagnostic",
@@ -28,10 +31,12 @@ counterpart sends and an issuer usually gathers.
 
 Exit code 3 when the pack does not compile; warnings do not fail it.`,
 		Example: `  issuant check --pack my-pack
-  issuant check --pack my-pack --format github`,
-		RunE: func(*cobra.Command, []string) error { return a.check() },
+  issuant check --pack my-pack --format github
+  issuant check --pack my-pack --output my-pack.bin`,
+		RunE: func(*cobra.Command, []string) error { return a.check(output) },
 	}
 	a.packFlag(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write the compiled pack to this `FILE`, for --pack")
 	return a.verb(cmd, "pretty", "json", "github", "sarif", "junit")
 }
 
@@ -79,7 +84,7 @@ func (c *checked) add(err error) {
 	}
 }
 
-func (a *app) check() error {
+func (a *app) check(output string) error {
 	s, err := a.openPack()
 	if err != nil {
 		return err
@@ -99,6 +104,33 @@ func (a *app) check() error {
 	}
 	if c.failed() {
 		return done(exitCompile)
+	}
+	if output != "" {
+		return writePack(output, c.pack)
+	}
+	return nil
+}
+
+// writePack puts the pack's binary form in place at once: whoever reads the file
+// meanwhile sees the old one or the new one.
+func writePack(name string, p *rules.Pack) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".issuant-*")
+	if err != nil {
+		return usage("--output: %w", plainPathError(name, err))
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(p.Encode())
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Chmod(f.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fail(exitUnavailable, "--output: %w", plainPathError(name, err))
 	}
 	return nil
 }

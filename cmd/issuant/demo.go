@@ -42,10 +42,10 @@ and, in another terminal, sign and send a body with openssl and curl:
 
     sh demo-keys/send.sh demo-keys/body.json
 
-issuant verify --keys demo-keys/keys.json knows the same key. Or make a key pair of your own and name a file with its certificate in --keys: a
-JWKS, or a JSON object of key id to PEM certificate. The signature is a compact
-JWS (RS256) in the header X-Pismo-Sign over the claims account-id (` + enginetest.PismoAccount + `),
-body-hash, exp, iat, iss (api.pismo.io) and sub (api-cards-tokenization).`
+Or make a key pair of your own and name a file with its certificate in --keys: a JWKS,
+or a JSON object of key id to PEM certificate. The signature is a compact JWS (RS256)
+in the header X-Pismo-Sign, over the claims account-id (` + enginetest.PismoAccount + `), body-hash, exp,
+iat, iss (api.pismo.io) and sub (api-cards-tokenization); send.sh shows how.`
 
 func (a *app) demoCmd() *cobra.Command {
 	var f demoFlags

@@ -76,6 +76,7 @@ func (a *app) root() *cobra.Command {
 		Short:         "Decide on card provisioning webhooks; write, check and test rules",
 		Long:          rootHelp,
 		Args:          cobra.ArbitraryArgs,
+		Version:       build().version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -113,14 +114,22 @@ func unknownVerb(cmd *cobra.Command, name string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if !ok {
-		return usage("%s: %w", cmd.Name(), err)
+		return usage("%s%w", verbPrefix(cmd), err)
 	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	if near := rules.Nearest(name, known); near != "" {
-		return usage("%s: unknown flag --%s, did you mean --%s?", cmd.Name(), name, near)
+		return usage("%sunknown flag --%s, did you mean --%s?", verbPrefix(cmd), name, near)
 	}
-	return usage("%s: unknown flag --%s; issuant %s --help lists its flags", cmd.Name(), name, cmd.Name())
+	return usage("%sunknown flag --%s; %s --help lists the flags", verbPrefix(cmd), name, cmd.CommandPath())
+}
+
+// verbPrefix names the verb in front of an error; the root command has none.
+func verbPrefix(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return ""
+	}
+	return cmd.Name() + ": "
 }
 
 // verb finishes a command: no positional arguments unless it says so, its formats,
@@ -130,7 +139,7 @@ func (a *app) verb(cmd *cobra.Command, formats ...string) *cobra.Command {
 		cmd.Args = noArgs
 	}
 	if len(formats) > 0 {
-		cmd.Flags().StringVar(&a.format, "format", formats[0], strings.Join(formats, ", "))
+		cmd.Flags().StringVar(&a.format, "format", formats[0], "print as this `FORMAT`: "+strings.Join(formats, ", "))
 	}
 	work := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
