@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -308,6 +309,22 @@ func TestDecideDoesNotLetAnUnjudgedSectionTurnGreen(t *testing.T) {
 	p = newPacker().section(rules.Section{Name: "a", NoStepUp: rules.Red}, when(failing("token.type", code.Overflow)))
 	check(t, "a section that fails", p.engine(t).Decide(event(t, "token.type", "x"), testNow),
 		want{rules.Red, "96", "DEGRADED NO_STEP_UP", "", true})
+}
+
+func TestDecideIsBoundedInItsFindings(t *testing.T) {
+	ev := event(t)
+	for i := range 50_000 {
+		ev.Guards = append(ev.Guards, Guard{Code: fmt.Sprint("X", i), Outcome: rules.Yellow, ActionCode: "85"})
+	}
+	ev.Guards = append(ev.Guards, Guard{Code: "PFT", Outcome: rules.Red, ActionCode: "05"}, Guard{Code: "VNM", Outcome: rules.Red, ActionCode: "14"})
+	d := newPacker().engine(t).Decide(ev, testNow)
+	if d.Outcome != rules.Red || d.ActionCode != "14" || len(d.Guards) != MaxGuards+1 || len(d.AppendJSON(nil)) > 1<<16 {
+		t.Errorf("%v %s, %d guards", d.Outcome, d.ActionCode, len(d.Guards))
+	}
+	ev.Guards = ev.Guards[:50_000]
+	if d := newPacker().engine(t).Decide(ev, testNow); d.Outcome != rules.Yellow || len(d.Reasons) != MaxReasons {
+		t.Errorf("%v, %d reasons", d.Outcome, len(d.Reasons))
+	}
 }
 
 func TestDecideNeverPanics(t *testing.T) {

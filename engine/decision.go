@@ -20,11 +20,14 @@ type Decision struct {
 
 	// Reasons are the codes of what gave the joined colour: guards, then rules in
 	// their order, then what the engine found (ReasonDefault and its like). Where
-	// the cardholder cannot be asked, the reason for that stands last.
+	// the cardholder cannot be asked, the reason for that stands last. At most
+	// MaxReasons of guards and rules.
 	Reasons []string
-	Guards  []Guard   // all guards of the event, built-in ones last
-	Rules   []RuleHit // rules that hit and counted; under hit: first one colour alone
-	Shadow  []RuleHit // hits of shadow rules, without effect
+	// Guards are those of the event, built-in ones last. From MaxGuards on only
+	// those are listed that make the outcome worse; all count.
+	Guards []Guard
+	Rules  []RuleHit // rules that hit and counted; under hit: first one colour alone
+	Shadow []RuleHit // hits of shadow rules, without effect
 
 	StepUp  []string      // channels to offer, in order; empty unless Outcome is yellow or orange
 	Require rules.Require // what narrowed StepUp

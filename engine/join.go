@@ -89,7 +89,8 @@ func (j *joiner) redAction(action string) {
 	j.action |= 1 << (len(redActions) - 1)
 }
 
-// guards joins the codec's findings and the card's own state.
+// guards joins the codec's findings and the card's own state. Beyond MaxGuards only
+// those are kept that make the outcome worse; all red ones have their action code.
 func (j *joiner) guards() {
 	for _, g := range j.ev.Guards {
 		j.guard(g)
@@ -108,8 +109,10 @@ func (j *joiner) guards() {
 
 func (j *joiner) guard(g Guard) {
 	g.Code = printable(g.Code)
-	j.d.Guards = append(j.d.Guards, g)
-	j.join(g.Outcome, kindGuard, g.Code)
+	if len(j.d.Guards) < MaxGuards || g.Outcome.Worse(j.joined) {
+		j.d.Guards = append(j.d.Guards, g)
+		j.join(g.Outcome, kindGuard, g.Code)
+	}
 	if g.Outcome == rules.Red {
 		j.redAction(g.ActionCode)
 	}
@@ -304,7 +307,7 @@ func (j *joiner) reasons() {
 	var own []string
 	for _, p := range j.parts {
 		switch {
-		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault:
+		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault || len(j.d.Reasons) >= MaxReasons:
 		case p.kind == kindGuard || p.rule >= 0:
 			j.d.Reasons = appendNew(j.d.Reasons, p.reason)
 		default:

@@ -5,8 +5,10 @@ import "time"
 // Bounds, all inclusive, and defaults.
 const (
 	MaxEventBytes = 1 << 20 // JSON text that ParseEvent takes
-	MaxRecordLine = 1 << 20 // bytes of a journal's line, newline included
+	MaxRecordLine = 4 << 20 // bytes of a journal's line, newline included
 	MaxMethods    = 16      // step-up methods of an engine
+	MaxGuards     = 256     // guards of a decision, see Decision.Guards
+	MaxReasons    = 64      // reasons of a decision that guards and rules give
 	MaxFlips      = 4       // flips of an explanation to one outcome
 
 	DefaultRetryWindow = 30 * time.Second // for which a message that comes again gets the stored answer
