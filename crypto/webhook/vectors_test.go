@@ -59,7 +59,7 @@ type vectorCase struct {
 	NowMS   int64           `json:"now_ms"`
 	Input   vectorInput     `json:"input"`
 	Expect  string          `json:"expect"`
-	Want    json.RawMessage `json:"want,omitempty"`
+	Want    json.RawMessage `json:"want,omitempty"` // key_id and claims
 }
 
 type vectorInput struct {
@@ -67,11 +67,6 @@ type vectorInput struct {
 	Path    string              `json:"path"`
 	Headers map[string][]string `json:"headers"`
 	BodyB64 string              `json:"body_b64"`
-}
-
-type vectorWant struct {
-	KeyID  string          `json:"key_id"`
-	Claims json.RawMessage `json:"claims"`
 }
 
 // vectors gathers the cases of one file.
