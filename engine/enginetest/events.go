@@ -33,7 +33,7 @@ const cleanMerchant = `{
 		"channel": "merchant", "type": "cof", "source": "on_file"},
 	"card": {"ref": "k1:card-a", "bin": "411111", "last4": "1111", "program": "1234", "type": "PLASTIC", "status": "normal",
 		"stage": "unblocked", "expired": false, "expiry_match": true, "tokenizable": true, "combo_status": "normal", "codes": []},
-	"verify": {"cvv": "absent"},
+	"verify": {"cvv": "absent"}, "wallet": {"recommendation": "none"},
 	"network_risk": {"score": 12, "scale": "visa_0_99"},
 	"holder": {"ref": "k1:holder-a"},
 	"vel": {"cvv_fail_card_24h": 0, "cards_requestor_10m": 3, "decline_rate_bin_10m": 0.1}
