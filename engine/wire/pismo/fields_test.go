@@ -103,7 +103,7 @@ func (r reading) Fields() []int {
 func TestUnjudgeableNamesRulesThatLackFields(t *testing.T) {
 	conditions := map[string]reading{
 		"A_avs":      {"verify.avs_postal", "verify.avs_street"},
-		"B_partly":   {"verify.name_match", "card.status"},
+		"B_partly":   {"token.reason", "card.status"},
 		"C_gathered": {"vel.attempts_card_1h", "holder.ref"},
 		"D_fine":     {"card.status", "wallet.device_score"},
 		"E_constant": {},
@@ -120,7 +120,7 @@ func TestUnjudgeableNamesRulesThatLackFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	avs := pismo.Unjudged{Rule: "A_avs", Missing: []string{"verify.avs_postal", "verify.avs_street"}, Never: true}
-	partly := pismo.Unjudged{Rule: "B_partly", Missing: []string{"verify.name_match"}}
+	partly := pismo.Unjudged{Rule: "B_partly", Missing: []string{"token.reason"}}
 	vel := pismo.Unjudged{Rule: "C_gathered", Missing: []string{"holder.ref", "vel.attempts_card_1h"}, Never: true}
 	phone := pismo.Unjudged{Rule: "F_phone", Missing: []string{"wallet.phone_score"}, Never: true}
 	for _, c := range []struct {
@@ -131,7 +131,7 @@ func TestUnjudgeableNamesRulesThatLackFields(t *testing.T) {
 		{"mdes", pismo.Gathered(), []pismo.Unjudged{avs, partly}},
 		{"vts", pismo.Gathered(), []pismo.Unjudged{partly, phone}},
 		{"vts", nil, []pismo.Unjudged{partly, vel, phone}},
-		{"vts", []string{"vel.*", "holder.ref", "verify.name_match", "wallet.phone_score"}, nil},
+		{"vts", []string{"vel.*", "holder.ref", "token.reason", "wallet.phone_score"}, nil},
 	} {
 		if got := pismo.Unjudgeable(p, c.brand, c.gathered...); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s with %v\ngot  %v\nwant %v", c.brand, c.gathered, got, c.want)
