@@ -207,28 +207,34 @@ func (a *app) unjudgeable(b *strings.Builder, pack *rules.Pack) {
 	st := a.style()
 	for _, cp := range counterparts {
 		list := pismo.Unjudgeable(pack, cp.brand, pismo.Gathered()...)
-		never := 0
+		never, longest := 0, 0
 		for _, u := range list {
+			longest = max(longest, len(u.Rule))
 			if u.Never {
 				never++
 			}
 		}
-		fmt.Fprintf(b, "%s: %s can never be judged", cp.name, count(never, "rule"))
-		if part := len(list) - never; part > 0 {
-			fmt.Fprintf(b, ", %d only in part", part)
-		}
-		if len(list) > 0 {
-			b.WriteString("; nobody supplies:")
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(b, "%s: %s\n", cp.name, unjudgeableText(never, len(list)-never))
 		for _, u := range list {
 			word := "in part"
 			if u.Never {
 				word = "never  "
 			}
-			fmt.Fprintf(b, "  %s  %s  %s\n", word, term.Pad(u.Rule, 32), st.Paint(strings.Join(u.Missing, ", "), term.Dim))
+			fmt.Fprintf(b, "  %s  %s  %s\n", word, term.Pad(u.Rule, longest), st.Paint(strings.Join(u.Missing, ", "), term.Dim))
 		}
 	}
+}
+
+func unjudgeableText(never, part int) string {
+	switch {
+	case never == 0 && part == 0:
+		return "every rule can be judged"
+	case never == 0:
+		return fmt.Sprintf("every rule can be judged, %d only in part; nobody supplies", part)
+	case part == 0:
+		return fmt.Sprintf("%s can never be judged; nobody supplies", count(never, "rule"))
+	}
+	return fmt.Sprintf("%s can never be judged, %d only in part; nobody supplies", count(never, "rule"), part)
 }
 
 func isEventV1(s *rules.Schema) bool {

@@ -48,9 +48,11 @@ func (a *app) configure(cmd *cobra.Command) error {
 		}
 		key := strings.ReplaceAll(f.Name, "-", "_")
 		if v := a.getenv("ISSUANT_" + strings.ToUpper(key)); v != "" {
-			if err := f.Value.Set(v); err != nil {
-				failed = usage("ISSUANT_%s: %w", strings.ToUpper(key), err)
+			values := []string{v}
+			if _, many := f.Value.(pflag.SliceValue); many {
+				values = strings.Split(v, ",")
 			}
+			failed = entry{"ISSUANT_" + strings.ToUpper(key), values}.set(f)
 			f.Changed = true
 			return
 		}
@@ -62,9 +64,9 @@ func (a *app) configure(cmd *cobra.Command) error {
 	return failed
 }
 
-// entry is one key of the configuration file.
+// entry is one key of the configuration file, or one variable.
 type entry struct {
-	place  string // file:line
+	place  string // file:line, or the variable's name
 	values []string
 }
 

@@ -70,24 +70,9 @@ func (a *app) demo(f *demoFlags) error {
 	if err != nil {
 		return err
 	}
-	var more []keyring.Key
-	if f.keys != "" {
-		ring, err := a.loadKeys(f.keys)
-		if err != nil {
-			return err
-		}
-		more = ring.Keys()
-	}
-	var kit *signingKit
-	if f.keysDir != "" {
-		if kit, err = newSigningKit(f.keysDir, time.Now()); err != nil {
-			return err
-		}
-		own, _, err := source.ParseX509Map(kit.keys)
-		if err != nil {
-			return err
-		}
-		more = append(more, own...)
+	more, kit, err := a.demoKeys(f)
+	if err != nil {
+		return err
 	}
 	d, err := newDemo(pack, f.addr, more, io.Discard)
 	if err != nil {
@@ -108,11 +93,36 @@ func (a *app) demo(f *demoFlags) error {
 		return err
 	}
 	if wrong > 0 && a.pack == "" {
-		return fail(exitFailed, "demo: %d stories did not end as they must", wrong)
+		return fail(exitFailed, "demo: %s did not end as it must", count(wrong, "webhook"))
 	}
 	if f.once {
 		return nil
 	}
+	return a.serveOn(d, show, f)
+}
+
+// demoKeys returns the keys that are accepted besides the demo's own: those of
+// --keys, and one that it makes for --keys-dir.
+func (a *app) demoKeys(f *demoFlags) (more []keyring.Key, kit *signingKit, err error) {
+	if f.keys != "" {
+		ring, err := a.loadKeys(f.keys)
+		if err != nil {
+			return nil, nil, err
+		}
+		more = ring.Keys()
+	}
+	if f.keysDir == "" {
+		return more, nil, nil
+	}
+	if kit, err = newSigningKit(f.keysDir, time.Now()); err != nil {
+		return nil, nil, err
+	}
+	own, _, err := source.ParseX509Map(kit.keys)
+	return append(more, own...), kit, err
+}
+
+// serveOn serves until the run is interrupted, and shows each webhook that comes.
+func (a *app) serveOn(d *demo, show *show, f *demoFlags) error {
 	d.advance(storyLag)
 	own := d.watch()
 	if err := show.serving(f); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/report"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
 	"github.com/issuant/issuant/rules/starter"
@@ -73,11 +74,33 @@ func (a *app) loadPack() (*rules.Pack, error) {
 	return p, nil
 }
 
+// compileError reports what is wrong with the source of a pack: for build servers
+// in the format that they read, for everybody else on standard error.
 func (a *app) compileError(s *packSource, err error) error {
+	list := compileFindings(s, err)
+	var werr error
+	switch a.format {
+	case "github":
+		werr = report.GitHub(a.out, list)
+	case "sarif":
+		werr = report.SARIF(a.out, build().version, list, diagnosticCodes())
+	case "junit":
+		werr = report.JUnit(a.out, report.Cases("compile", list))
+	}
+	if werr != nil {
+		return werr
+	}
 	var ce *compile.Error
 	if !errors.As(err, &ce) {
 		return fail(exitCompile, "%w", err)
 	}
-	fmt.Fprintln(a.err, ce.Error())
-	return fail(exitCompile, "%s does not compile", s.name)
+	st := a.errStyle()
+	for _, d := range ce.Diagnostics {
+		d.File = s.path(d.File)
+		fmt.Fprint(a.err, paintDiagnostic(st, d))
+	}
+	if ce.More > 0 {
+		fmt.Fprintf(a.err, "... and %d more\n", ce.More)
+	}
+	return fail(exitCompile, "%s does not compile: %s", s.name, count(len(ce.Diagnostics)+ce.More, "finding"))
 }

@@ -20,7 +20,6 @@ type app struct {
 	ctx context.Context
 
 	format  string
-	formats []string // what the verb can print
 	now     string
 	pack    string
 	input   string
@@ -64,7 +63,8 @@ Start with:
 
 Results go to standard output, errors to standard error. Every flag can also be
 set by an ISSUANT_* variable (--max-age: ISSUANT_MAX_AGE) or in issuant.yaml
-(max_age: 5m); a flag wins over a variable, a variable over the file.
+(max_age: 5m); a flag wins over a variable, a variable over the file. Several
+values are a list in the file and stand between commas in a variable.
 
 Exit codes: 0 fine, 1 tests or gates failed, 2 usage or a named file is missing,
 3 rules do not compile, 4 bad input data, 5 a signature or key was refused,
@@ -91,11 +91,28 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration `FILE` (default issuant.yaml where there is one)")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
+	root.SetHelpCommand(helpCmd())
 	root.AddCommand(a.demoCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.schemaCmd(), a.versionCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
 	return root
+}
+
+// helpCmd is "issuant help VERB"; cobra's own ends well whatever it is asked.
+func helpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB]",
+		Short: "Explain a verb",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownVerb(cmd.Root(), strings.Join(args, " "))
+			}
+			target.InitDefaultHelpFlag()
+			return target.Help()
+		},
+	}
 }
 
 func unknownVerb(cmd *cobra.Command, name string) error {
@@ -197,6 +214,11 @@ func (a *app) instant() (time.Time, error) {
 // style tells whether standard output is painted: on a terminal, unless somebody objects.
 func (a *app) style() term.Style {
 	return term.Style{On: a.outTerminal && !a.noColor && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}
+}
+
+// errStyle is style for standard error.
+func (a *app) errStyle() term.Style {
+	return term.Style{On: a.errTerminal && !a.noColor && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}
 }
 
 // columns returns the width of the window; 100 when standard output is not a terminal.
