@@ -124,15 +124,20 @@ func (c *corridor) gate(tb testing.TB) *engine.Gate {
 
 // gather is what the issuer's own systems know: cheap here, since it is theirs.
 func gather(ev *engine.Event) {
-	for name, v := range map[string]any{
-		"vel.cards_device_24h": 1, "vel.devices_card_30d": 1, "vel.attempts_card_device_72h": 1, "vel.declines_device_24h": 0,
-		"vel.decline_rate_bin_10m": 0.01, "vel.cards_requestor_10m": 3, "vel.readds_card_30d": 0, "vel.readds_card_180d": 0,
-		"vel.cvv_fail_card_24h": 0, "vel.names_device_30d": 1,
-	} {
-		if err := ev.Set(name, v); err != nil {
+	for _, f := range gathered {
+		if err := ev.Set(f.name, f.value); err != nil {
 			panic(err)
 		}
 	}
+}
+
+var gathered = []struct {
+	name  string
+	value any
+}{
+	{"vel.cards_device_24h", int64(1)}, {"vel.devices_card_30d", int64(1)}, {"vel.attempts_card_device_72h", int64(1)},
+	{"vel.declines_device_24h", int64(0)}, {"vel.decline_rate_bin_10m", 0.01}, {"vel.cards_requestor_10m", int64(3)},
+	{"vel.readds_card_30d", int64(0)}, {"vel.readds_card_180d", int64(0)}, {"vel.cvv_fail_card_24h", int64(0)}, {"vel.names_device_30d", int64(1)},
 }
 
 func (c *corridor) throughGate(g *engine.Gate, m *message) (engine.Reply, *engine.Decision, error) {

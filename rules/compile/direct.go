@@ -64,15 +64,30 @@ func loweredBinary(n *ast.BinaryNode, info map[ast.Node]*typed) direct {
 		return loweredIn(n, info)
 	case "==", "!=", "<", "<=", ">", ">=":
 		f := binaryFunctions[n.Operator]
-		if x, ok := operandOf(n.Left, info); ok {
-			if k := info[n.Right].val; k != nil {
-				return leafOf(x, func(v any) bool { return f(v, k) == true })
-			}
+		return loweredComparison(n, info, f)
+	case "??":
+		if x, ok := operandOf(n, info); ok && info[n].kind == kBool {
+			return leafOf(x, func(v any) bool { return v == true })
 		}
-		if x, ok := operandOf(n.Right, info); ok {
-			if k := info[n.Left].val; k != nil {
-				return leafOf(x, func(v any) bool { return f(k, v) == true })
+	}
+	return nil
+}
+
+func loweredComparison(n *ast.BinaryNode, info map[ast.Node]*typed, f func(a, b any) any) direct {
+	x, okX := operandOf(n.Left, info)
+	y, okY := operandOf(n.Right, info)
+	switch l, r := info[n.Left].val, info[n.Right].val; {
+	case okX && r != nil:
+		return leafOf(x, func(v any) bool { return f(v, r) == true })
+	case okY && l != nil:
+		return leafOf(y, func(v any) bool { return f(l, v) == true })
+	case okX && okY:
+		return func(env *rules.Env) rules.Truth {
+			a, b := x.value(env), y.value(env)
+			if a == nil || b == nil {
+				return rules.Unknown
 			}
+			return truthOf(f(a, b) == true)
 		}
 	}
 	return nil

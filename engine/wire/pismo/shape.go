@@ -60,6 +60,7 @@ func (s *shape) check(v strictjson.Value, at string) (unknown int, err error) {
 		m := &v.Members[i]
 		child, ok := s.child(m.Name)
 		switch {
+		case ok && m.Value.Kind != strictjson.Object:
 		case ok:
 			n, err := child.check(m.Value, at+"/"+m.Name)
 			if err != nil {
