@@ -226,7 +226,7 @@ func (j *joiner) failures(unfit, late []Degradation) {
 	for i := range j.man.Rules {
 		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
 		switch {
-		case r.Shadow || !v.Ran:
+		case v.Truth == rules.True || v.Truth == rules.False || !v.Ran || r.Shadow:
 		case v.Truth == rules.Error:
 			failed = append(failed, Degradation{v.Code.String(), r.ID})
 		case v.Truth == rules.Unknown && r.OnMissing == rules.ErrorIt:
@@ -256,7 +256,7 @@ func (j *joiner) greenRequires() {
 	}
 	for i := range j.man.Rules {
 		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
-		if v.Ran && !r.Shadow && r.Effect == rules.EffectRed && !v.Hit && (v.Truth == rules.Unknown || v.Truth == rules.Error) {
+		if (v.Truth == rules.Unknown || v.Truth == rules.Error) && v.Ran && !v.Hit && !r.Shadow && r.Effect == rules.EffectRed {
 			j.d.Unjudged = append(j.d.Unjudged, r.ID)
 		}
 	}

@@ -67,6 +67,9 @@ type Pack struct {
 	id       string
 	rules    []Condition
 	sections []Condition
+	modes    []mode  // by rule: what Run asks of each, kept out of the large Rule
+	costs    []int64 // by rule
+	shadows  bool    // some rule is a shadow rule
 	lists    []*List
 	greens   []int
 	idField  int
@@ -84,6 +87,12 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 		return nil, fmt.Errorf("%w: it needs one condition for each rule and section", ErrPack)
 	}
 	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
+	for i := range m.Rules {
+		r := &m.Rules[i]
+		p.modes = append(p.modes, mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100, hitMissing: r.OnMissing == HitIt})
+		p.costs = append(p.costs, rules[i].Cost())
+		p.shadows = p.shadows || r.Shadow
+	}
 	for _, name := range m.GreenRequires {
 		i, ok := m.Schema.Lookup(name)
 		if !ok {
@@ -167,9 +176,14 @@ func (p *Pack) Run(f *Facts, now time.Time) Run {
 	run := Run{Verdicts: make([]Verdict, len(p.rules)), Section: -1}
 	p.runSections(env, &run)
 	p.runRules(env, &run, false)
-	p.runRules(env, &run, true)
+	if p.shadows {
+		p.runRules(env, &run, true)
+	}
 	return run
 }
+
+// mode is what Run needs of a rule besides its condition.
+type mode struct{ shadow, until, share, hitMissing bool }
 
 func (p *Pack) runSections(env *Env, run *Run) {
 	if len(p.sections) == 0 {
@@ -179,7 +193,7 @@ func (p *Pack) runSections(env *Env, run *Run) {
 	for i, cond := range p.sections {
 		v := &run.Sections[i]
 		v.Ran = true
-		v.Truth, v.Code = p.judge(cond, env, &run.Cost)
+		v.Truth, v.Code = p.judge(cond, cond.Cost(), env, &run.Cost)
 		if v.Hit = v.Truth == True; v.Hit {
 			run.Section = i
 			return
@@ -189,19 +203,20 @@ func (p *Pack) runSections(env *Env, run *Run) {
 
 func (p *Pack) runRules(env *Env, run *Run, shadow bool) {
 	for i, cond := range p.rules {
-		r := &p.manifest.Rules[i]
-		if r.Shadow != shadow || shadow && !r.Until.IsZero() && !env.Now.Before(r.Until) || !p.selected(r, env.Facts) {
+		m := p.modes[i]
+		if m.shadow != shadow || m.shadow && m.until && !env.Now.Before(p.manifest.Rules[i].Until) ||
+			m.share && !p.selected(&p.manifest.Rules[i], env.Facts) {
 			continue
 		}
 		v := &run.Verdicts[i]
 		v.Ran = true
-		v.Truth, v.Code = p.judge(cond, env, &run.Cost)
-		v.Hit = v.Truth == True || v.Truth == Unknown && r.OnMissing == HitIt
+		v.Truth, v.Code = p.judge(cond, p.costs[i], env, &run.Cost)
+		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
 	}
 }
 
-func (p *Pack) judge(cond Condition, env *Env, cost *int64) (Truth, code.Code) {
-	next := *cost + cond.Cost()
+func (p *Pack) judge(cond Condition, worst int64, env *Env, cost *int64) (Truth, code.Code) {
+	next := *cost + worst
 	if next > p.manifest.MaxCost {
 		*cost = p.manifest.MaxCost
 		return Error, code.Cost

@@ -77,6 +77,9 @@ func loweredComparison(n *ast.BinaryNode, info map[ast.Node]*typed, f func(a, b 
 	x, okX := operandOf(n.Left, info)
 	y, okY := operandOf(n.Right, info)
 	switch l, r := info[n.Left].val, info[n.Right].val; {
+	case okX && isText(r) && (n.Operator == "==" || n.Operator == "!="):
+		want, same := r.(string), n.Operator == "=="
+		return leafOf(x, func(v any) bool { s, ok := v.(string); return (ok && s == want) == same })
 	case okX && r != nil:
 		return leafOf(x, func(v any) bool { return f(v, r) == true })
 	case okY && l != nil:
@@ -183,6 +186,8 @@ func loweredAny(n *ast.BuiltinNode, info map[ast.Node]*typed) direct {
 		return false
 	})
 }
+
+func isText(v any) bool { _, ok := v.(string); return ok }
 
 // operand is a field, or field ?? constant.
 type operand struct {
