@@ -155,7 +155,8 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 		}
 	}()
 	ev, unfit := l.fit(ev)
-	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest()}
+	var few [12]part // more than most decisions have: no allocation
+	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest(), parts: few[:0]}
 	j.d = l.begin(ev, now)
 	j.joined = rules.Green
 	j.run = l.pack.Run(ev.Facts, now)

@@ -90,25 +90,29 @@ func (t *text) lex() *problem {
 }
 
 // nesting bounds the recursion of the parser and of everything after it, before
-// the parser sees the text: brackets, signs in a row and choices.
+// the parser sees the text: brackets, signs in a row, choices and powers.
 func (t *text) nesting() *problem {
 	depth, signs, choices := 0, 0, 0
+	operand := false // the token before is the end of one, so that a sign is none
 	for _, tok := range t.tokens {
+		opens := tok.Kind == lexer.Bracket && strings.Contains("([{", tok.Value)
 		switch {
-		case tok.Kind == lexer.Bracket && strings.Contains("([{", tok.Value):
+		case opens:
 			depth++
 		case tok.Kind == lexer.Bracket:
 			depth--
 		}
 		switch tok.Value {
-		case "not", "!", "-", "+", "**", "^":
-			signs++
-		case "?", "??", "?:", "if", "let":
-			choices, signs = choices+1, 0
-		default:
-			if tok.Kind != lexer.Bracket && tok.Kind != lexer.Number {
-				signs = 0
+		case "not", "!", "-", "+":
+			if !operand {
+				signs++
 			}
+		case "?", "??", "?:", "if", "let", "**", "^":
+			choices++
+		}
+		operand = tok.Kind != lexer.Operator && !opens || tok.Value == "#"
+		if operand {
+			signs = 0
 		}
 		if depth+signs > MaxConditionDepth || choices > MaxConditionDepth {
 			return &problem{"R0112", tok.From, tok.To,

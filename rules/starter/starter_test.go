@@ -417,7 +417,7 @@ func TestFSHoldsPackRulesListsAndTests(t *testing.T) {
 }
 
 func TestPackIsCompiledOnce(t *testing.T) {
-	if load(t) != load(t) {
+	if first, second := load(t), load(t); first != second {
 		t.Error("two calls of Pack returned two packs")
 	}
 }

@@ -345,7 +345,7 @@ func relation(op string, l, r any) bool {
 	case ">=":
 		return sign(l, r) >= 0
 	case "contains":
-		return strings.Index(l.(string), r.(string)) >= 0
+		return strings.Contains(l.(string), r.(string))
 	case "startsWith":
 		_, ok := strings.CutPrefix(l.(string), r.(string))
 		return ok
