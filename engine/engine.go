@@ -155,8 +155,7 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 		}
 	}()
 	ev, unfit := l.fit(ev)
-	var few [12]part // more than most decisions have: no allocation
-	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest(), parts: few[:0]}
+	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest(), parts: make([]part, 0, 12)} // most decisions have fewer
 	j.d = l.begin(ev, now)
 	j.joined = rules.Green
 	j.run = l.pack.Run(ev.Facts, now)
