@@ -232,7 +232,7 @@ func (f *Facts) decodeMember(prefix string, m strictjson.Member) error {
 	}
 	i, ok := f.schema.Lookup(name)
 	if !ok {
-		return &FactError{Field: name, Offset: m.Off, Msg: "unknown field", Suggest: Nearest(name, f.schema.Names())}
+		return &FactError{Field: name, Offset: m.Off, Msg: "unknown field", Suggest: Nearest(name, f.schema.known(prefix == ""))}
 	}
 	val, msg := fromJSON(f.schema.fields[i].Type, m.Value)
 	if msg != "" {

@@ -53,6 +53,7 @@ func TestDecodeFactsRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		`[]`:                                 "event: offset 0: an event is a JSON object, not an array",
 		`{"card":{"statsu":"x"}}`:            `event: offset 9: "card.statsu": unknown field, did you mean "card.status"?`,
+		`{"crad":{"status":"x"}}`:            `event: offset 1: "crad": unknown field, did you mean "card"?`,
 		`{"ID":"x"}`:                         `event: offset 1: "ID": unknown field`,
 		`{"card.status":"lost"}`:             `event: offset 1: "card.status": unknown field; fields of a group are nested`,
 		`{"card":{"card":{"status":"x"}}}`:   `event: offset 9: "card.card": unknown field`,

@@ -156,6 +156,18 @@ func (s *Schema) Names() []string {
 	return names
 }
 
+// known returns the names that a member may have meant: fields, and at the top of
+// an event groups too.
+func (s *Schema) known(top bool) []string {
+	names := s.Names()
+	if top {
+		for g := range s.groups {
+			names = append(names, g)
+		}
+	}
+	return names // Nearest sorts: the order of the map does not show
+}
+
 // appendCanonical writes the schema as it enters Pack.ID.
 func (s *Schema) appendCanonical(w *canon.Writer) {
 	w.Object().Key("name").String(s.name).Key("version").Int(int64(s.version)).Key("fields").Array()

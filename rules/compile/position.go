@@ -58,7 +58,7 @@ func (w *placeWalker) flow(quote rune) {
 	for !w.done() {
 		rest := w.raw[min(w.col-1, len(w.raw)):]
 		switch {
-		case strings.TrimLeft(string(rest), " \t") == "":
+		case blank(rest):
 			if !w.fold() {
 				return
 			}
@@ -78,6 +78,16 @@ func (w *placeWalker) flow(quote rune) {
 			return
 		}
 	}
+}
+
+// blank looks at no more of a line than it must: flow asks for every character.
+func blank(line []rune) bool {
+	for _, c := range line {
+		if c != ' ' && c != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // fold walks a line break within a flow scalar: it is one blank of the value, or
