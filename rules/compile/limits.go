@@ -11,9 +11,9 @@ const (
 	MaxConditionNodes = 4096                 // max_condition_nodes: operators, operands and list items of one condition
 	MaxConditionDepth = 64                   // max_condition_depth: brackets, signs and choices within each other
 	MaxRegexBytes     = 512                  // max_regex_bytes: pattern on the right of matches
-	MaxPackBytes      = 128 << 20            // max_pack_bytes: all files of a pack together
+	MaxPackBytes      = 256 << 20            // max_pack_bytes: all files of a pack together
 	MaxFileBytes      = 8 << 20              // max_file_bytes: one YAML file
-	MaxListBytes      = 64 << 20             // max_list_bytes: one list file
+	MaxListBytes      = 128 << 20            // max_list_bytes: one list file
 	MaxFiles          = 1000                 // max_files: rule files, and test files
 	MaxParams         = 1000                 // max_params
 	MaxLists          = 100                  // max_lists

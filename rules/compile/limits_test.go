@@ -63,7 +63,6 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 		if p != nil || err == nil || !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s: %.300v", name, err)
 		}
-		t.Log(name, time.Since(start))
 		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%s took %v", name, took)
 		}
@@ -85,7 +84,7 @@ func manyFiles() fstest.MapFS {
 
 func largeFilesTogether() fstest.MapFS {
 	files := pack(smallPack+"lists: {a: {file: lists/a.csv}, b: {file: lists/b.csv}, c: {file: lists/c.csv}}\n", okRule)
-	data := []byte(strings.Repeat("x", compile.MaxListBytes-100))
+	data := []byte("no header\n" + strings.Repeat("x", compile.MaxListBytes-100)) // refused at its first line
 	for _, name := range []string{"a", "b", "c"} {
 		files["lists/"+name+".csv"] = &fstest.MapFile{Data: data}
 	}
@@ -113,7 +112,6 @@ func TestBombsAreRefusedQuickly(t *testing.T) {
 		if _, err := compile.FS(pack(smallPack, ruleOf(when)), compile.Options{}); err == nil || !strings.Contains(err.Error(), "max_") {
 			t.Errorf("%s: %.300v", name, err)
 		}
-		t.Log(name, time.Since(start))
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("%s took %v", name, took)
 		}
