@@ -24,7 +24,7 @@ green_requires: [card.status]
 thresholds: {yellow: 30, orange: 60, red: 90}
 step_up: [call, sms]
 tenured_days: 10
-no_step_up: green
+no_step_up: red
 sections: [{name: cof, when: token.type == "cof", no_step_up: green}]
 params:
   limit: {value: 5, min: 1, max: 9, unit: cards, doc: how many}

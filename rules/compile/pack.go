@@ -99,7 +99,8 @@ func (c *packCompiler) packKey(r *reader, key string, n *yaml.Node) {
 			m.TenuredDays = v
 		}
 	case "no_step_up":
-		m.NoStepUp = r.redOrGreen(n)
+		// Green is for a section to say: here it would approve whoever cannot be reached.
+		r.word(n, "R0202", "no_step_up outside a section", "red")
 	case "sections":
 		c.readSections(r, n)
 	case "params":

@@ -38,7 +38,7 @@ func pack() node {
 		member{"thresholds?", mapOfOutcomes().doc("with hit: score: the score from which a colour applies")},
 		member{"step_up?", channels().doc("channels in order of preference")},
 		member{"tenured_days?", integer(0).doc("age in days from which a channel is tenured; default 30")},
-		member{"no_step_up?", enum("red", "green")},
+		member{"no_step_up?", enum("red")},
 		member{"sections?", array(section())},
 		member{"params?", mapOf(param())},
 		member{"lists?", mapOf(object(member{"file?", str()}, member{"doc?", text()}))},
