@@ -181,8 +181,8 @@ func (d *manifestDecoder) check(m *Manifest) {
 	switch {
 	case m.OnError == Green:
 		d.fail("on_error is green")
-	case m.NoStepUp != Red && m.NoStepUp != Green:
-		d.fail("no_step_up is neither red nor green")
+	case m.NoStepUp != Red:
+		d.fail("no_step_up outside a section is not red")
 	case m.MaxCost < 1 || m.MaxCost > MaxMaxCost:
 		d.fail("max_cost is out of range")
 	case m.TenuredDays < 0 || m.TenuredDays > 36500:
