@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -191,7 +192,7 @@ func DecodeFacts(s *Schema, v strictjson.Value, reserved ...string) (*Facts, err
 	}
 	f := NewFacts(s)
 	for _, m := range v.Members {
-		if contains(reserved, m.Name) {
+		if slices.Contains(reserved, m.Name) {
 			continue
 		}
 		if err := f.decodeMember("", m); err != nil {
@@ -199,15 +200,6 @@ func DecodeFacts(s *Schema, v strictjson.Value, reserved ...string) (*Facts, err
 		}
 	}
 	return f, nil
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *Facts) decodeMember(prefix string, m strictjson.Member) error {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/luhn"
 )
 
 // Bounds of a list, inclusive.
@@ -111,23 +112,17 @@ func (l *List) Entries() []ListEntry {
 // LooksLikePAN reports whether s is 13 to 19 digits, blanks and hyphens aside,
 // whose last is the Luhn check digit of the others.
 func LooksLikePAN(s string) bool {
-	sum, n := 0, 0
-	for i := len(s) - 1; i >= 0; i-- {
-		c := s[i]
-		if c == ' ' || c == '-' {
-			continue
-		}
-		if c < '0' || c > '9' {
+	var digits [19]byte
+	n := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == ' ' || c == '-':
+		case c < '0' || c > '9' || n == len(digits):
 			return false
+		default:
+			digits[n] = c
+			n++
 		}
-		d := int(c - '0')
-		if n%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-		n++
 	}
-	return n >= 13 && n <= 19 && sum%10 == 0
+	return n >= 13 && luhn.Valid(digits[:n])
 }

@@ -3,6 +3,8 @@ package secret
 import (
 	"fmt"
 	"strings"
+
+	"github.com/issuant/issuant/internal/luhn"
 )
 
 // Bounds of a card number in digits (ISO/IEC 7812), inclusive.
@@ -21,27 +23,10 @@ type PAN struct{ b *box }
 // hyphens are refused: counterparts send bare digits, and one number must not
 // have two forms. The error is ErrPAN.
 func ParsePAN[T ~string | ~[]byte](digits T) (PAN, error) {
-	if len(digits) < MinPANDigits || len(digits) > MaxPANDigits || !luhn(digits) {
+	if len(digits) < MinPANDigits || len(digits) > MaxPANDigits || !luhn.Valid(digits) {
 		return PAN{}, ErrPAN
 	}
 	return PAN{seal(digits)}, nil
-}
-
-func luhn[T ~string | ~[]byte](digits T) bool {
-	sum, double := 0, false
-	for i := len(digits) - 1; i >= 0; i-- {
-		d := int(digits[i]) - '0'
-		if d < 0 || d > 9 {
-			return false
-		}
-		if double {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum, double = sum+d, !double
-	}
-	return sum%10 == 0
 }
 
 // IsZero reports whether p holds no card number.

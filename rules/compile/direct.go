@@ -171,12 +171,7 @@ func loweredAny(n *ast.BuiltinNode, info map[ast.Node]*typed) direct {
 	case b.Operator != "==" || right.val == nil:
 		return nil
 	}
-	texts := textSet{}
-	for _, v := range wanted {
-		if s, ok := v.(string); ok {
-			texts[s] = struct{}{}
-		}
-	}
+	texts := textsOf(wanted)
 	return leafOf(operand{field: list.field}, func(v any) bool {
 		for _, s := range v.([]string) {
 			if _, ok := texts[s]; ok {

@@ -209,15 +209,19 @@ func memberIn(a, b any) any {
 // textSet is the constant list of strings on the right of in.
 type textSet map[string]struct{}
 
-// memberOf returns x in items for constants.
-func memberOf(items []any) func(a any) any {
+func textsOf(items []any) textSet {
 	texts := textSet{}
 	for _, it := range items {
 		if s, ok := it.(string); ok {
 			texts[s] = struct{}{}
 		}
 	}
-	if len(texts) > 0 {
+	return texts
+}
+
+// memberOf returns x in items for constants.
+func memberOf(items []any) func(a any) any {
+	if texts := textsOf(items); len(texts) > 0 {
 		return func(a any) any {
 			s, _ := a.(string)
 			_, ok := texts[s]

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/issuant/issuant/internal/strictjson"
+
+	"github.com/issuant/issuant/internal/luhn"
 )
 
 // Lengths of a card number, inclusive: under a name that says so, and anywhere.
@@ -53,7 +55,7 @@ func (f *panFinder) walk(v strictjson.Value, name string, sh *shape, known bool)
 
 func (f *panFinder) visit(text, name string, known bool) {
 	digits := panDigits(text)
-	if len(digits) < minPAN || len(digits) > maxPAN || !luhn(digits) {
+	if len(digits) < minPAN || len(digits) > maxPAN || !luhn.Valid(digits) {
 		return
 	}
 	switch {
@@ -95,20 +97,6 @@ func panDigits(text string) string {
 		}
 	}
 	return b.String()
-}
-
-func luhn(digits string) bool {
-	sum := 0
-	for i := range len(digits) {
-		d := int(digits[len(digits)-1-i] - '0')
-		if i%2 == 1 {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-	}
-	return sum%10 == 0
 }
 
 // likelyPAN tells a card number from an IMEI or the number of a SIM, which carry
@@ -159,7 +147,7 @@ func hidesPAN(text string) bool {
 func anyWindow(run string) bool {
 	for from := 0; from+minLoosePAN <= len(run); from++ {
 		for to := from + minLoosePAN; to <= min(len(run), from+maxPAN); to++ {
-			if luhn(run[from:to]) {
+			if luhn.Valid(run[from:to]) {
 				return true
 			}
 		}
