@@ -54,22 +54,11 @@ a stream. Without --history velocity facts are what the event says.`,
 }
 
 func (a *app) eval(f *evalFlags) error {
-	name, err := a.eventInput()
+	name, now, eng, err := a.decider()
 	if err != nil {
 		return err
 	}
-	now, err := a.instant()
-	if err != nil {
-		return err
-	}
-	pack, err := a.loadPack()
-	if err != nil {
-		return err
-	}
-	eng, err := engine.New(pack, engine.Options{})
-	if err != nil {
-		return err
-	}
+	pack := eng.Pack()
 	e := &evaluator{app: a, engine: eng, now: now, fixed: a.now != "", out: bufio.NewWriter(a.out)}
 	if f.history != "" {
 		if e.window, err = a.loadHistory(f.history, pack.Schema()); err != nil {
@@ -80,6 +69,23 @@ func (a *app) eval(f *evalFlags) error {
 		return e.stream(name)
 	}
 	return e.one(name)
+}
+
+// decider reads what eval and explain begin with: where the events come from, the
+// instant, and an engine with the pack.
+func (a *app) decider() (name string, now time.Time, eng *engine.Engine, err error) {
+	if name, err = a.eventInput(); err != nil {
+		return "", now, nil, err
+	}
+	if now, err = a.instant(); err != nil {
+		return "", now, nil, err
+	}
+	pack, err := a.loadPack()
+	if err != nil {
+		return "", now, nil, err
+	}
+	eng, err = engine.New(pack, engine.Options{})
+	return name, now, eng, err
 }
 
 // evaluator decides on events in the order in which they come.

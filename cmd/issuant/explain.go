@@ -52,18 +52,11 @@ func (a *app) explain(f *explainFlags) error {
 	if f.decision != "" {
 		return usage("explain: --decision needs the store of serve, which this build does not have; give the event with -i")
 	}
-	name, err := a.eventInput()
+	name, now, eng, err := a.decider()
 	if err != nil {
 		return err
 	}
-	now, err := a.instant()
-	if err != nil {
-		return err
-	}
-	pack, err := a.loadPack()
-	if err != nil {
-		return err
-	}
+	pack := eng.Pack()
 	changes, err := parseChanges(pack.Schema(), f.whatIf)
 	if err != nil {
 		return err
@@ -78,10 +71,6 @@ func (a *app) explain(f *explainFlags) error {
 			return err
 		}
 		fillVelocity(window, ev, now)
-	}
-	eng, err := engine.New(pack, engine.Options{})
-	if err != nil {
-		return err
 	}
 	return a.printExplanation(f, eng, ev, changes, now)
 }
