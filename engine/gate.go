@@ -119,6 +119,10 @@ type Arrival struct {
 	Now    time.Time           // when it came
 	// Took, when not nil, tells how long ago it came: for the record alone.
 	Took func() time.Duration
+	// Incumbent, when not nil, waits for what the incumbent answered to the same
+	// message, for the record alone. It is called right before the record is made
+	// durable, must return within bounds of its own, and may be called again.
+	Incumbent func() IncumbentAnswer
 }
 
 func (a *Arrival) micros() int64 {
@@ -426,10 +430,12 @@ func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
 	switch {
 	case m != nil:
 		r.KeyID, r.MessageDigest = m.KeyID(), m.Digest()
+		r.Verified, r.Age, r.Observed = true, a.Now.Sub(m.IssuedAt()), m.Observed()
 	case a.Body != nil && len(a.Body) <= g.opt.Verifier.MaxBody():
 		sum := sha256.Sum256(a.Body)
 		r.MessageDigest = hex.EncodeToString(sum[:])
 	}
+	r.Incumbent = g.incumbent(&a)
 	return r
 }
 

@@ -206,7 +206,8 @@ func TestGateRecordsWhatLeaves(t *testing.T) {
 	want := `{"format":1,"seq":1,"prev":"` + strings.Repeat("0", 64) + `","at":"2026-11-23T10:00:00Z","counterpart":"word",` +
 		`"event_id":"a","decision_id":"` + rec.DecisionID + `","pack_id":"` + rec.PackID + `","lists":[],"outcome":"yellow","action_code":"85",` +
 		`"rules":[],"reasons":["WALLET_FLOOR"],"degraded":[],"shadow":[],"cost":0,"key_id":"` + r.sender.KeyID() + `",` +
-		`"message_digest":"` + hex.EncodeToString(digest[:]) + `","refusal":null,"micros":7,"unknown_fields":2,"card":{"ref":"k1:card"}}` + "\n"
+		`"message_digest":"` + hex.EncodeToString(digest[:]) + `","refusal":null,"micros":7,"unknown_fields":2,"card":{"ref":"k1:card"},` +
+		`"age_ms":0,"observed":[],"incumbent":null,"sealed":null}` + "\n"
 	if got := r.journal.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

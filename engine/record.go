@@ -43,6 +43,16 @@ type Record struct {
 	Micros        int64  // time it took, microseconds; enters nothing else
 	UnknownFields int    // members of the body that the codec does not know
 	Card          Card
+
+	Verified bool          // the message was opened: Age applies
+	Age      time.Duration // how long before At its sender says it was issued; negative when its clock is ahead
+	Observed []string      // checks that it failed and that are observed only, see webhook.Check
+	// Incumbent is what the system that is still in charge answered to the same
+	// message; nil when there was none to ask.
+	Incumbent *Incumbent
+	// Sealed is what it takes to decide again, sealed to an auditor; "" when nothing
+	// was decided or nobody asked for it. See GateOptions.SealEvidence.
+	Sealed string
 }
 
 // Card names the card of a record: by Ref, or by BIN and Last4, never by both.
@@ -91,7 +101,7 @@ func (r *Record) decided(d *Decision) {
 // members, always all, in this order: format, seq, prev, at, counterpart,
 // event_id, decision_id, pack_id, lists, outcome, action_code, rules, reasons,
 // degraded, shadow, cost, key_id, message_digest, refusal, micros,
-// unknown_fields, card.
+// unknown_fields, card, age_ms, observed, incumbent, sealed.
 func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	w := canon.NewWriter(dst)
 	w.Object().Key("format").Int(RecordFormat).Key("seq").Uint(seq).Key("prev").String(prev)
@@ -114,7 +124,14 @@ func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	w.Key("message_digest").StringOrNull(r.MessageDigest).Key("refusal").StringOrNull(r.Refusal)
 	w.Key("micros").Int(r.Micros).Key("unknown_fields").Int(int64(r.UnknownFields)).Key("card")
 	writeCard(w, r.Card)
-	w.EndObject()
+	if w.Key("age_ms"); r.Verified {
+		w.Int(r.Age.Milliseconds())
+	} else {
+		w.Null()
+	}
+	w.Key("observed").Strings(r.Observed).Key("incumbent")
+	writeIncumbent(w, r.Incumbent)
+	w.Key("sealed").StringOrNull(r.Sealed).EndObject()
 	return w.Bytes()
 }
 

@@ -21,6 +21,7 @@ type Message struct {
 	body           []byte
 	bodyHash       [sha256.Size]byte
 	claims         strictjson.Value
+	observed       []string
 }
 
 // Body returns the body as received: the very bytes that were given to Open, not a

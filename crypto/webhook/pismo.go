@@ -42,6 +42,8 @@ type PismoOptions struct {
 	MaxAge           time.Duration  // how old iat may be: default 5 min, at most 24 h
 	MaxBody          int            // bytes, inclusive: default 256 KiB, at most 64 MiB
 	Route            string         // name of the route, for Message.Route
+	UnsafeObserve    []Check        // checks that do not refuse: Message.Observed names those that a message failed
+	ObserveMaxAge    time.Duration  // how old iat may be while CheckMaxAge is observed: default and at most 24 h, at least MaxAge
 }
 
 type pismo struct {
@@ -50,6 +52,7 @@ type pismo struct {
 	subjects     []string
 	issuer       string
 	skew, maxAge time.Duration
+	observe      observation
 }
 
 // NewPismo returns a verifier for RS256 tokens of the Pismo platform. An error
@@ -59,7 +62,12 @@ func NewPismo(o PismoOptions) (*Verifier, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
+	observe, err := o.observation()
+	if err != nil {
+		return nil, err
+	}
 	p := &pismo{
+		observe:  observe,
 		keys:     o.Keys,
 		accounts: slices.Clone(o.Accounts),
 		subjects: slices.Clone(o.Subjects),
@@ -180,7 +188,7 @@ func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time) *Error {
 	if refusal != nil {
 		return refusal
 	}
-	if refusal := p.fresh(c, now); refusal != nil {
+	if refusal := p.fresh(m, c, now); refusal != nil {
 		return refusal
 	}
 	return checkBodyHash(m, c.bodyHash)
@@ -250,7 +258,11 @@ func (p *pismo) parties(m *Message, v strictjson.Value) *Error {
 		return refuse(ErrClaims, "iss is not the issuer of this route")
 	}
 	sub, _ := v.Get("sub")
-	if sub.Kind != strictjson.String || !slices.Contains(p.subjects, sub.Str) {
+	switch {
+	case sub.Kind == strictjson.String && slices.Contains(p.subjects, sub.Str):
+	case sub.Kind == strictjson.String && p.observe.subject:
+		m.saw(CheckSubject)
+	default:
 		return refuse(ErrClaims, "sub is not a subject of this route")
 	}
 	if kid, ok := v.Get("kid"); ok && (kid.Kind != strictjson.String || kid.Str != m.keyID) {
@@ -262,7 +274,10 @@ func (p *pismo) parties(m *Message, v strictjson.Value) *Error {
 func (p *pismo) account(m *Message, v strictjson.Value) *Error {
 	id, ok := v.Get("account-id")
 	if !ok {
-		if len(p.accounts) > 0 {
+		switch {
+		case p.observe.account:
+			m.saw(CheckAccount)
+		case len(p.accounts) > 0:
 			return refuse(ErrClaims, "account-id is missing")
 		}
 		return nil
@@ -271,7 +286,10 @@ func (p *pismo) account(m *Message, v strictjson.Value) *Error {
 		return refuse(ErrClaims, "account-id is neither a non-negative integer nor digits")
 	}
 	if len(p.accounts) > 0 && !slices.Contains(p.accounts, id.Str) {
-		return refuse(ErrClaims, "account-id is none of this route")
+		if !p.observe.account {
+			return refuse(ErrClaims, "account-id is none of this route")
+		}
+		m.saw(CheckAccount)
 	}
 	m.account = id.Str
 	return nil
@@ -279,23 +297,37 @@ func (p *pismo) account(m *Message, v strictjson.Value) *Error {
 
 // fresh holds the claims against the clock. The claims are only compared, never
 // added to, so that no value of a sender can overflow.
-func (p *pismo) fresh(c pismoClaims, now time.Time) *Error {
+func (p *pismo) fresh(m *Message, c pismoClaims, now time.Time) *Error {
 	if s := now.Unix(); s < minNow || s > maxNow {
 		return refuse(ErrStale, "clock of the check is not set")
 	}
 	latest := now.Add(p.skew).Unix()
-	oldest := now.Add(-p.skew - p.maxAge)
 	switch {
 	case c.exp <= now.Add(-p.skew).Unix():
 		return refuse(ErrStale, "exp has passed")
 	case c.iat > latest:
 		return refuse(ErrStale, "iat lies ahead")
-	case c.iat < oldest.Unix(), c.iat == oldest.Unix() && oldest.Nanosecond() > 0:
+	case c.iatBefore(now.Add(-p.skew - p.acceptedAge())):
 		return refuse(ErrStale, "iat is too long ago")
 	case c.hasNBF && c.nbf > latest:
 		return refuse(ErrStale, "nbf lies ahead")
+	case p.observe.maxAge && c.iatBefore(now.Add(-p.skew-p.maxAge)):
+		m.saw(CheckMaxAge)
 	}
 	return nil
+}
+
+// iatBefore reports whether iat, in whole seconds, lies before an instant.
+func (c *pismoClaims) iatBefore(t time.Time) bool {
+	return c.iat < t.Unix() || c.iat == t.Unix() && t.Nanosecond() > 0
+}
+
+// acceptedAge is how old a message may be to be opened.
+func (p *pismo) acceptedAge() time.Duration {
+	if p.observe.maxAge {
+		return p.observe.bound
+	}
+	return p.maxAge
 }
 
 // fromJOSE turns an error of package jose into the refusal of the same name.

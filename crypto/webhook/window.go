@@ -7,10 +7,11 @@ type windowed interface {
 	window() (maxAge, skew time.Duration)
 }
 
-func (p *pismo) window() (maxAge, skew time.Duration) { return p.maxAge, p.skew }
+func (p *pismo) window() (maxAge, skew time.Duration) { return p.acceptedAge(), p.skew }
 
 // MaxAge returns how old a message may be when it is opened, clock differences
-// aside. A memory of replay keys must keep them for MaxAge and twice Skew.
+// aside; while CheckMaxAge is observed, that is ObserveMaxAge. A memory of replay
+// keys must keep them for MaxAge and twice Skew.
 func (v *Verifier) MaxAge() time.Duration {
 	if w, ok := v.scheme.(windowed); ok {
 		age, _ := w.window()

@@ -233,5 +233,20 @@ func record() node {
 		member{"micros", integer(0)},
 		member{"unknown_fields", integer(0)},
 		member{"card", card},
+		member{"age_ms", integer().orNull().doc("how long before the arrival the sender dates it; null when nobody proved who wrote the message")},
+		member{"observed", strs().doc("checks that it failed and that are observed only")},
+		member{"incumbent", incumbent().orNull()},
+		member{"sealed", str().orNull().doc("Base64 of an age file: what it takes to decide again")},
 	)...)
+}
+
+// incumbent is what a shadowed system answered.
+func incumbent() node {
+	return object(
+		member{"status", integer(100).orNull()},
+		member{"failure", enum(engine.IncumbentTimeout, engine.IncumbentUnreachable, engine.IncumbentTooLarge).orNull()},
+		member{"approve", boolean().orNull()},
+		member{"action_code", str().orNull()},
+		member{"micros", integer(0)},
+	)
 }

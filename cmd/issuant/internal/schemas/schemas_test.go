@@ -153,7 +153,10 @@ func TestRecordSchemaTakesRecords(t *testing.T) {
 			{At: enginetest.Now(), Counterpart: "pismo", Refusal: "signature", Card: card},
 			{At: enginetest.Now(), Counterpart: "pismo", Decided: true, ActionCode: "85", Outcome: rules.Yellow, Card: card,
 				Rules: []engine.RuleHit{{ID: "R1", Version: "1"}}, Reasons: []string{"X"}, Degraded: []engine.Degradation{{Code: "deadline"}},
-				DecisionID: strings.Repeat("0", 64), PackID: strings.Repeat("a", 64), Micros: time.Second.Microseconds()},
+				DecisionID: strings.Repeat("0", 64), PackID: strings.Repeat("a", 64), Micros: time.Second.Microseconds(),
+				Verified: true, Age: -time.Second, Observed: []string{"max_age"}, Sealed: "YWdl",
+				Incumbent: &engine.Incumbent{Status: 200, Read: true, Approve: true, ActionCode: "00"}},
+			{At: enginetest.Now(), Counterpart: "pismo", Refusal: "busy", Card: card, Incumbent: &engine.Incumbent{Failure: engine.IncumbentTimeout, Micros: 1}},
 		} {
 			var line bytes.Buffer
 			j, err := engine.NewJournal(&line, engine.JournalOptions{})
