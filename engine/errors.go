@@ -31,6 +31,8 @@ var (
 	ErrTooLarge = webhook.ErrTooLarge
 	// ErrObserve: a window cannot count an event that has no id.
 	ErrObserve = code.New(code.Event, "engine: an event without id cannot be observed")
+	// ErrObservation: an encoded observation is damaged, or of an unknown version.
+	ErrObservation = code.New(code.Store, "engine: an observation cannot be read")
 	// ErrDeadline: the time for an answer has passed.
 	ErrDeadline = code.New(code.Deadline, "engine: the deadline has passed")
 	// ErrInternal: our own mistake.

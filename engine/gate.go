@@ -14,17 +14,18 @@ import (
 	"github.com/issuant/issuant/rules"
 )
 
-// GateOptions puts a gate together. Verifier, Codec, Engine, Memory and Journal
-// are required.
+// GateOptions puts a gate together. Verifier, Codec, Engine and Ledger are
+// required; Memory and Journal may stand for a Ledger, and become one as NewLedger makes it.
 type GateOptions struct {
 	Name        string // counterpart in records; default: the codec's name
 	Verifier    *webhook.Verifier
 	Codec       Codec
 	Engine      *Engine
+	Ledger      Ledger
 	Memory      Memory
 	Journal     *Journal
-	RetryWindow time.Duration // inclusive; default DefaultRetryWindow, at most what Memory keeps
-	// StartedAt is when the process started. With a Memory that is not durable,
+	RetryWindow time.Duration // inclusive; default DefaultRetryWindow, at most what Ledger keeps
+	// StartedAt is when the process started. With a Ledger that is not durable,
 	// messages issued before it are refused, since an earlier process may have
 	// answered them. It is required then, unless UnsafeNoStart.
 	StartedAt     time.Time
@@ -55,8 +56,9 @@ type GateOptions struct {
 // Every message leaves one record, and leaves it before its answer; where it
 // cannot be written, the answer is 503.
 type Gate struct {
-	opt     GateOptions
-	started time.Time
+	opt      GateOptions
+	started  time.Time
+	observes bool // the ledger wants observations
 }
 
 // NewGate checks how the parts fit together; every error is an ErrConfig.
@@ -64,14 +66,17 @@ func NewGate(opt GateOptions) (*Gate, error) {
 	bad := func(format string, args ...any) (*Gate, error) {
 		return nil, fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
 	}
-	if opt.Verifier == nil || opt.Codec == nil || opt.Engine == nil || opt.Memory == nil || opt.Journal == nil {
-		return bad("a gate needs a verifier, a codec, an engine, a memory and a journal")
+	if opt.Verifier == nil || opt.Codec == nil || opt.Engine == nil {
+		return bad("a gate needs a verifier, a codec and an engine")
+	}
+	if err := opt.makeLedger(); err != nil {
+		return nil, err
 	}
 	if channel, ok := unspeakable(opt.Engine, opt.Codec); ok {
 		return bad("the engine offers the step-up channel %q, for which the codec is not configured", channel)
 	}
-	if opt.Engine.card != opt.Journal.card {
-		return bad("engine and journal name cards in two forms; together these can be searched back to the card number")
+	if opt.Engine.card != opt.Ledger.Card() {
+		return bad("engine and ledger name cards in two forms; together these can be searched back to the card number")
 	}
 	if opt.Name == "" {
 		opt.Name = opt.Codec.Name()
@@ -79,21 +84,40 @@ func NewGate(opt GateOptions) (*Gate, error) {
 	if opt.RetryWindow == 0 {
 		opt.RetryWindow = DefaultRetryWindow
 	}
-	keep, need := opt.Memory.Keep(), opt.Verifier.MaxAge()+2*opt.Verifier.Skew()
+	keep, need := opt.Ledger.Keep(), opt.Verifier.MaxAge()+2*opt.Verifier.Skew()
 	if keep < need {
-		return bad("the memory keeps messages for %v; max_age + 2 skew is %v", keep, need)
+		return bad("the ledger keeps messages for %v; max_age + 2 skew is %v", keep, need)
 	}
 	if opt.RetryWindow < 0 || opt.RetryWindow > keep {
-		return bad("the retry window must lie between 0 and %v, which is what the memory keeps", keep)
+		return bad("the retry window must lie between 0 and %v, which is what the ledger keeps", keep)
 	}
-	g := &Gate{opt: opt}
-	if !opt.Memory.Durable() && !opt.UnsafeNoStart {
+	g := &Gate{opt: opt, observes: true}
+	if l, ok := opt.Ledger.(interface{ observes() bool }); ok {
+		g.observes = l.observes()
+	}
+	if !opt.Ledger.Durable() && !opt.UnsafeNoStart {
 		if opt.StartedAt.IsZero() {
-			return bad("a memory that is not durable needs StartedAt")
+			return bad("a ledger that is not durable needs StartedAt")
 		}
 		g.started = opt.StartedAt
 	}
 	return g, nil
+}
+
+// makeLedger puts a ledger together where only its parts were given.
+func (o *GateOptions) makeLedger() error {
+	if o.Ledger != nil {
+		if o.Memory != nil || o.Journal != nil {
+			return fmt.Errorf("%w: a gate takes a ledger, or a memory and a journal, not both", ErrConfig)
+		}
+		return nil
+	}
+	l, err := NewLedger(LedgerOptions{Memory: o.Memory, Journal: o.Journal})
+	if err != nil {
+		return err
+	}
+	o.Ledger = l
+	return nil
 }
 
 // unspeakable returns a channel that the engine may offer and that a codec which
@@ -140,8 +164,9 @@ type Call struct {
 	Event         *Event
 	UnknownFields int
 
+	ctx      context.Context // of Receive, without its end: what was decided is committed however late
 	arrival  Arrival
-	key      string
+	seen     Sighting
 	decision *Decision
 	closed   bool
 }
@@ -197,21 +222,22 @@ func replyFor(reason error) Reply {
 // is to be sent. A copy of a message that is being answered waits for that answer,
 // at most as long as ctx allows.
 func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
+	endless := context.WithoutCancel(ctx)
 	m, err := g.open(ctx, a)
 	if err != nil {
-		return nil, g.refuse(err, a, nil)
+		return nil, g.refuse(endless, err, a, nil)
 	}
 	if m.IssuedAt().Before(g.started) {
-		return nil, g.refuse(fmt.Errorf("%w: it was issued before the start", ErrStale), a, m)
+		return nil, g.refuse(endless, fmt.Errorf("%w: it was issued before the start", ErrStale), a, m)
 	}
-	c := &Call{Message: m, arrival: a, key: m.Scheme() + "\x00" + m.ReplayKey()}
-	seen := Sighting{Key: c.key, Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
-	first, answer, err := g.opt.Memory.Begin(ctx, seen, a.Now)
+	c := &Call{Message: m, ctx: endless, arrival: a}
+	c.seen = Sighting{Key: m.Scheme() + "\x00" + m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
+	first, answer, err := g.opt.Ledger.Begin(ctx, c.seen, a.Now)
 	if err != nil {
-		return nil, g.refuse(memoryError(err), a, m)
+		return nil, g.refuse(endless, memoryError(err), a, m)
 	}
 	if !first {
-		return nil, g.repeat(answer, a, m)
+		return nil, g.repeat(endless, answer, a, m)
 	}
 	return g.decode(c)
 }
@@ -247,10 +273,10 @@ func memoryError(err error) error {
 	return err
 }
 
-func (g *Gate) repeat(answer Reply, a Arrival, m *webhook.Message) error {
+func (g *Gate) repeat(ctx context.Context, answer Reply, a Arrival, m *webhook.Message) error {
 	r := g.record(a, m)
 	r.Refusal = code.Repeat.String()
-	if err := g.write(r); err != nil {
+	if err := g.write(ctx, Entry{Record: r}); err != nil {
 		return err
 	}
 	return &Refusal{answer, ErrRepeat}
@@ -266,16 +292,12 @@ func (g *Gate) decode(c *Call) (*Call, error) {
 	}
 	reply, sysErr := g.systemError()
 	if sysErr != nil {
-		g.opt.Memory.Forget(c.key)
-		return nil, g.refuse(sysErr, c.arrival, c.Message)
+		g.opt.Ledger.Forget(c.seen.Key)
+		return nil, g.refuse(c.ctx, sysErr, c.arrival, c.Message)
 	}
 	r := g.record(c.arrival, c.Message)
 	r.Refusal = code.Of(err).String()
-	if err := g.write(r); err != nil {
-		g.opt.Memory.Forget(c.key)
-		return nil, err
-	}
-	if err := g.finish(c, reply); err != nil {
+	if err := g.finish(c, Entry{Record: r}, reply); err != nil {
 		return nil, err
 	}
 	return nil, &Refusal{reply, err}
@@ -329,8 +351,8 @@ func (g *Gate) answerOnce(c *Call, now time.Time, d *Decision) (Reply, error) {
 	if err != nil {
 		d = asSystemError(d, err)
 		if reply, err = g.systemError(); err != nil {
-			g.opt.Memory.Forget(c.key)
-			refusal := g.refuse(err, c.arrival, c.Message)
+			g.opt.Ledger.Forget(c.seen.Key)
+			refusal := g.refuse(c.ctx, err, c.arrival, c.Message)
 			return ReplyTo(refusal), refusal
 		}
 	}
@@ -338,12 +360,14 @@ func (g *Gate) answerOnce(c *Call, now time.Time, d *Decision) (Reply, error) {
 	r := g.record(c.arrival, c.Message)
 	r.At, r.UnknownFields = now, c.UnknownFields
 	r.decided(d)
-	r.Card = CardOf(c.Event, g.opt.Journal.card)
-	if err := g.write(r); err != nil {
-		g.opt.Memory.Forget(c.key)
-		return ReplyTo(err), err
+	r.Card = CardOf(c.Event, g.opt.Ledger.Card())
+	e := Entry{Record: r}
+	if g.observes {
+		if o, err := ObservationOf(c.Event, now); err == nil { // without an id there is nothing to count
+			e.Observed = &o
+		}
 	}
-	if err := g.finish(c, reply); err != nil {
+	if err := g.finish(c, e, reply); err != nil {
 		return ReplyTo(err), err
 	}
 	return reply, nil
@@ -372,12 +396,21 @@ func asSystemError(d *Decision, why error) *Decision {
 	return &out
 }
 
-// finish stores the answer for copies. A store that fails has no answer for them;
-// the message stays remembered, so that it cannot have a second effect.
-func (g *Gate) finish(c *Call, reply Reply) error {
-	err := g.opt.Memory.Finish(c.key, reply, c.arrival.Now.Add(g.opt.RetryWindow))
+// finish commits an answered message. One that another process answered first gets
+// that answer, and what was decided here is as if it had never been.
+func (g *Gate) finish(c *Call, e Entry, reply Reply) error {
+	e.Sighting, e.Answer, e.Until = &c.seen, reply, c.arrival.Now.Add(g.opt.RetryWindow)
+	err := g.commit(c.ctx, e)
 	if err == nil {
 		return nil
+	}
+	if taken, ok := errors.AsType[*TakenError](err); ok {
+		c.decision = nil
+		return g.repeat(c.ctx, taken.Answer, c.arrival, c.Message)
+	}
+	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrStale) {
+		c.decision = nil
+		return g.refuse(c.ctx, err, c.arrival, c.Message)
 	}
 	return &Refusal{unavailable(), err}
 }
@@ -389,11 +422,11 @@ func (g *Gate) Abandon(c *Call, reason error) Reply {
 		return unavailable()
 	}
 	c.closed = true
-	g.opt.Memory.Forget(c.key)
+	g.opt.Ledger.Forget(c.seen.Key)
 	if reason == nil {
 		reason = ErrBusy
 	}
-	return ReplyTo(g.refuse(fmt.Errorf("%w: %w", ErrBusy, reason), c.arrival, c.Message))
+	return ReplyTo(g.refuse(c.ctx, fmt.Errorf("%w: %w", ErrBusy, reason), c.arrival, c.Message))
 }
 
 // Refuse records and answers a message that the caller does not hand to Receive:
@@ -403,11 +436,11 @@ func (g *Gate) Refuse(reason error, a Arrival) Reply {
 	if errors.Is(reason, ErrTooLarge) {
 		a.Body = nil
 	}
-	return ReplyTo(g.refuse(reason, a, nil))
+	return ReplyTo(g.refuse(context.Background(), reason, a, nil))
 }
 
 // refuse records a refusal and returns it.
-func (g *Gate) refuse(reason error, a Arrival, m *webhook.Message) error {
+func (g *Gate) refuse(ctx context.Context, reason error, a Arrival, m *webhook.Message) error {
 	r := g.record(a, m)
 	r.Refusal = code.Of(reason).String()
 	if w, ok := errors.AsType[*webhook.Error](reason); ok && m == nil {
@@ -418,7 +451,7 @@ func (g *Gate) refuse(reason error, a Arrival, m *webhook.Message) error {
 	if code.Of(reason) == code.TooLarge {
 		r.MessageDigest = "" // a stranger must not make us digest megabytes
 	}
-	if err := g.write(r); err != nil {
+	if err := g.write(ctx, Entry{Record: r}); err != nil {
 		return err
 	}
 	return &Refusal{replyFor(reason), reason}
@@ -439,13 +472,20 @@ func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
 	return r
 }
 
-// write appends the record; where it cannot, no answer but 503 may leave.
-func (g *Gate) write(r *Record) error {
-	if err := g.opt.Journal.Append(r); err != nil {
+// write commits an entry; where it cannot, no answer but 503 may leave.
+func (g *Gate) write(ctx context.Context, e Entry) error {
+	if err := g.commit(ctx, e); err != nil {
 		return &Refusal{unavailable(), err}
 	}
+	return nil
+}
+
+func (g *Gate) commit(ctx context.Context, e Entry) error {
+	if err := g.opt.Ledger.Commit(ctx, e); err != nil {
+		return err
+	}
 	if g.opt.Observe != nil {
-		g.opt.Observe(r)
+		g.opt.Observe(e.Record)
 	}
 	return nil
 }

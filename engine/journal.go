@@ -24,14 +24,16 @@ type Chain struct {
 
 var zeroHash = strings.Repeat("0", 64)
 
-func (c Chain) prev() string {
+// Prev returns what the member prev of the line after c says.
+func (c Chain) Prev() string {
 	if c.Hash == "" {
 		return zeroHash
 	}
 	return c.Hash
 }
 
-func (c Chain) after(line []byte) Chain {
+// After returns the place after a line, given without its newline.
+func (c Chain) After(line []byte) Chain {
 	sum := sha256.Sum256(line)
 	return Chain{c.Seq + 1, hex.EncodeToString(sum[:]), c.Size + int64(len(line)) + 1}
 }
@@ -85,6 +87,17 @@ func hexDigest(s string) bool {
 	return err == nil && len(s) == 64 && strings.ToLower(s) == s
 }
 
+// AppendLine appends the record as the line that follows the place after, without
+// newline, to dst. A line that would be longer than MaxRecordLine is an ErrRecord,
+// and dst is returned as it was.
+func (r *Record) AppendLine(dst []byte, after Chain) ([]byte, error) {
+	out := r.appendLine(dst, after.Seq+1, after.Prev())
+	if len(out)-len(dst) >= MaxRecordLine {
+		return dst, fmt.Errorf("%w: the line would be longer than %d bytes", ErrRecord, MaxRecordLine)
+	}
+	return out, nil
+}
+
 // Append writes the record; when it returns nil, the line is written and, with
 // Commit, durable. Every error is an ErrRecord.
 func (j *Journal) Append(r *Record) error {
@@ -112,11 +125,11 @@ func (j *Journal) append(r *Record) error {
 			return err
 		}
 	}
-	j.buf = r.appendLine(j.buf[:0], j.chain.Seq+1, j.chain.prev())
-	if len(j.buf) >= MaxRecordLine {
-		return fmt.Errorf("%w: the line would be longer than %d bytes", ErrRecord, MaxRecordLine)
+	var err error
+	if j.buf, err = r.AppendLine(j.buf[:0], j.chain); err != nil {
+		return err
 	}
-	next := j.chain.after(j.buf)
+	next := j.chain.After(j.buf)
 	j.buf = append(j.buf, '\n')
 	n, err := j.write(j.buf)
 	if n > 0 { // the line is there, or will be
@@ -154,12 +167,15 @@ func (j *Journal) Chain() Chain {
 
 // ChainError tells which line of a journal is the first bad one. Its text quotes nothing.
 type ChainError struct {
-	Line int  // 1-based
+	Line int  // 1-based; 0 when it was not read from a journal, see Chain.Follow
 	Torn bool // it is the last line and has no newline: the good part before it can go on
 	Msg  string
 }
 
 func (e *ChainError) Error() string {
+	if e.Line == 0 {
+		return "engine: journal: " + e.Msg
+	}
 	return fmt.Sprintf("engine: journal, line %d: %s", e.Line, e.Msg)
 }
 
@@ -194,11 +210,21 @@ func VerifyChainFrom(r io.Reader, from Chain) (Chain, error) {
 		if err != nil {
 			return at, fmt.Errorf("%w: %w", ErrRecord, err)
 		}
-		if msg := followsChain(at, line); msg != "" {
-			return at, &ChainError{Line: n, Msg: msg}
+		if at, err = at.Follow(line); err != nil {
+			err.(*ChainError).Line = n
+			return at, err
 		}
-		at = at.after(line)
 	}
+}
+
+// Follow checks that a line, given without its newline, follows the place c, and
+// returns the place after it. A line that does not follow is a *ChainError, beside
+// which c is returned.
+func (c Chain) Follow(line []byte) (Chain, error) {
+	if msg := followsChain(c, line); msg != "" {
+		return c, &ChainError{Msg: msg}
+	}
+	return c.After(line), nil
 }
 
 // readLine returns a line without its newline.
@@ -233,7 +259,7 @@ func followsChain(at Chain, line []byte) string {
 		return fmt.Sprintf("its seq is not %d", at.Seq+1)
 	}
 	prev, _ := v.Get("prev")
-	if prev.Kind != strictjson.String || prev.Str != at.prev() {
+	if prev.Kind != strictjson.String || prev.Str != at.Prev() {
 		return "its prev is not the hash of the line before"
 	}
 	return ""

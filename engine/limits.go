@@ -17,7 +17,8 @@ const (
 	DefaultMaxMemory = 1 << 18          // messages in a memory
 	MinMaxMemory     = 16
 
-	DefaultMaxWindow = 1 << 20 // events in a window
+	DefaultMaxWindow   = 1 << 20 // events in a window
+	MaxObservationText = 4096    // bytes of a text in an encoded observation
 
 	maxFlipEvaluations = 1000
 	maxFlipCost        = 100_000_000 // counted cost of all evaluations of one explanation

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/issuant/issuant/rules"
 )
 
 // WindowOptions of NewWindow. The zero options compute nothing: a history that
@@ -67,18 +65,36 @@ type Window struct {
 }
 
 type windowKey struct {
-	field string
+	field keyField
 	value string
 }
 
-// observation is one form of one event.
+// keyField is a fact by whose value attempts are found.
+type keyField uint8
+
+const (
+	byCard keyField = iota
+	byDevice
+	byRequestor
+	byBIN
+	keyFields
+)
+
+func (f keyField) fact() string {
+	return [keyFields]string{"card.ref", "device.ref", "token.requestor_id", "card.bin"}[f]
+}
+
+// observation is one form of one event, in a window.
 type observation struct {
-	id, card, device, holder  string
-	keys                      []windowKey
-	at, observed              time.Time
-	superseded                time.Time // from then on a correction counts; zero = never
-	cvvFail, failure, attempt bool
-	kept                      bool // it stands in all and index
+	Observation
+	superseded time.Time // from then on a correction counts; zero = never
+	kept       bool      // it stands in all and index
+}
+
+// key returns the key under which o is found by that field; ok is false when it is not.
+func (o *observation) key(f keyField) (k windowKey, ok bool) {
+	k = windowKey{f, [keyFields]string{o.Card, o.Device, o.Requestor, o.BIN}[f]}
+	return k, o.Attempt && k.value != ""
 }
 
 // NewWindow returns an empty window.
@@ -92,80 +108,75 @@ func NewWindow(opt WindowOptions) (*Window, error) {
 	return &Window{opt: opt, versions: map[string][]*observation{}, index: map[windowKey][]*observation{}}, nil
 }
 
-// Observe adds the event as it was known at the instant observed. Its time is its
-// fact at, or observed when it has none. Nothing of ev is kept but references,
-// times and findings.
+// Observe adds the event as it was known at the instant observed; see
+// ObservationOf. Nothing of ev is kept but references, times and findings.
 func (w *Window) Observe(ev *Event, observed time.Time) error {
-	if ev == nil || ev.Facts == nil || ev.Text("id") == "" {
-		return ErrObserve
+	o, err := ObservationOf(ev, observed)
+	if err != nil {
+		return err
 	}
-	o := observe(ev, observed)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if observed.After(w.newest) {
-		w.newest = observed
-	}
-	w.supersede(o)
-	if !o.at.Before(w.gone) {
-		o.kept = true
-		w.all = insert(w.all, o)
-		for _, k := range o.keys {
-			w.index[k] = insert(w.index[k], o)
-		}
-	} else if len(w.versions[o.id]) == 1 {
-		delete(w.versions, o.id) // too old for any window, and it corrects nothing
-	}
-	w.evict()
+	w.Add(o)
 	return nil
 }
 
-func observe(ev *Event, observed time.Time) *observation {
-	o := &observation{
-		id: ev.Text("id"), card: ev.Text("card.ref"), device: ev.Text("device.ref"), holder: ev.Text("holder.ref"),
-		at: observed, observed: observed, cvvFail: ev.Text("verify.cvv") == "fail",
+// Add adds an observation, which must have an ID.
+func (w *Window) Add(obs Observation) {
+	o := &observation{Observation: obs}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if o.Observed.After(w.newest) {
+		w.newest = o.Observed
 	}
-	if at, ok := ev.Get("at").(time.Time); ok {
-		o.at = at
-	}
-	switch ev.Text("kind") {
-	case "", "authorize", "check_eligibility", "provision":
-		o.attempt = true
-	}
-	o.failure = o.cvvFail || ev.Get("card.expiry_match") == false || ev.Text("verify.avs_postal") == "fail" ||
-		ev.Text("verify.avs_street") == "fail" || ev.Text("wallet.recommendation") == "decline" ||
-		slices.ContainsFunc(ev.Guards, func(g Guard) bool { return g.Outcome == rules.Red })
-	for _, field := range windowFields {
-		if v := ev.Text(field); v != "" && o.attempt {
-			o.keys = append(o.keys, windowKey{field, v})
+	w.supersede(o)
+	if !o.At.Before(w.gone) {
+		o.kept = true
+		w.all = insert(w.all, o)
+		for f := range keyFields {
+			if k, ok := o.key(f); ok {
+				w.index[k] = insert(w.index[k], o)
+			}
 		}
+	} else if len(w.versions[o.ID]) == 1 {
+		delete(w.versions, o.ID) // too old for any window, and it corrects nothing
 	}
-	return o
+	w.evict()
 }
 
-var windowFields = [...]string{"card.ref", "device.ref", "token.requestor_id", "card.bin"}
+// Forget lets go of what happened before that instant. Facts whose windows reach
+// back before it are absent from then on.
+func (w *Window) Forget(before time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.all) > 0 && w.all[0].At.Before(before) {
+		w.dropOldest()
+	}
+	if before.After(w.gone) {
+		w.gone = before
+	}
+}
 
 // supersede puts o among the forms of its event.
 func (w *Window) supersede(o *observation) {
-	forms := w.versions[o.id]
+	forms := w.versions[o.ID]
 	i := len(forms)
-	for i > 0 && forms[i-1].observed.After(o.observed) {
+	for i > 0 && forms[i-1].Observed.After(o.Observed) {
 		i--
 	}
 	forms = slices.Insert(forms, i, o)
 	if i > 0 {
-		forms[i-1].superseded = o.observed
+		forms[i-1].superseded = o.Observed
 	}
 	if i+1 < len(forms) {
-		o.superseded = forms[i+1].observed
+		o.superseded = forms[i+1].Observed
 	}
-	w.versions[o.id] = forms
+	w.versions[o.ID] = forms
 }
 
 func byTime(a, b *observation) int {
-	if c := a.at.Compare(b.at); c != 0 {
+	if c := a.At.Compare(b.At); c != 0 {
 		return c
 	}
-	return strings.Compare(a.id, b.id)
+	return strings.Compare(a.ID, b.ID)
 }
 
 func insert(list []*observation, o *observation) []*observation {
@@ -183,21 +194,27 @@ func insert(list []*observation, o *observation) []*observation {
 // evict lets go of what no window reaches, and of the oldest beyond Max.
 func (w *Window) evict() {
 	horizon := w.newest.Add(-windowKeep)
-	for len(w.all) > 0 && (w.all[0].at.Before(horizon) || len(w.all) > w.opt.Max) {
-		o := w.all[0]
-		w.all[0] = nil
-		w.all = w.all[1:]
-		if end := o.at.Add(1); end.After(w.gone) {
-			w.gone = end
-		}
-		for _, k := range o.keys {
+	for len(w.all) > 0 && (w.all[0].At.Before(horizon) || len(w.all) > w.opt.Max) {
+		w.dropOldest()
+	}
+}
+
+func (w *Window) dropOldest() {
+	o := w.all[0]
+	w.all[0] = nil
+	w.all = w.all[1:]
+	if end := o.At.Add(1); end.After(w.gone) {
+		w.gone = end
+	}
+	for f := range keyFields {
+		if k, ok := o.key(f); ok {
 			w.drop(k, o)
 		}
-		o.kept = false
-		forms := slices.DeleteFunc(w.versions[o.id], func(f *observation) bool { return !f.kept })
-		if w.versions[o.id] = forms; len(forms) == 0 {
-			delete(w.versions, o.id)
-		}
+	}
+	o.kept = false
+	forms := slices.DeleteFunc(w.versions[o.ID], func(f *observation) bool { return !f.kept })
+	if w.versions[o.ID] = forms; len(forms) == 0 {
+		delete(w.versions, o.ID)
 	}
 }
 
@@ -238,7 +255,7 @@ func (w *Window) Fill(ev *Event, at time.Time) {
 	q := question{w: w, id: ev.Text("id"), at: at}
 	card, device := ev.Text("card.ref"), ev.Text("device.ref")
 	for _, v := range velocities {
-		key := windowKey{v.field, ev.Text(v.field)}
+		key := windowKey{v.field, ev.Text(v.field.fact())}
 		if key.value == "" || v.device && device == "" || !w.covers(at.Add(-v.length)) {
 			continue
 		}
@@ -268,15 +285,15 @@ func (q *question) each(key windowKey, length time.Duration, visit func(*observa
 	list := q.w.index[key]
 	from := q.at.Add(-length)
 	i, _ := slices.BinarySearchFunc(list, from, func(o *observation, t time.Time) int {
-		if o.at.Before(t) {
+		if o.At.Before(t) {
 			return -1
 		}
 		return 1
 	})
-	for ; i < len(list) && list[i].at.Before(q.at); i++ {
+	for ; i < len(list) && list[i].At.Before(q.at); i++ {
 		o := list[i]
-		known := !o.observed.After(q.at) && (o.superseded.IsZero() || o.superseded.After(q.at))
-		if known && (q.id == "" || o.id != q.id) {
+		known := !o.Observed.After(q.at) && (o.superseded.IsZero() || o.superseded.After(q.at))
+		if known && (q.id == "" || o.ID != q.id) {
 			visit(o)
 		}
 	}
@@ -286,24 +303,24 @@ func (q *question) each(key windowKey, length time.Duration, visit func(*observa
 type velocity struct {
 	fact   string
 	length time.Duration
-	field  string // key fact, besides which device.ref is one too if device
+	field  keyField // besides which device.ref is one too if device
 	device bool
 	count  func(*tally) any
 }
 
 var velocities = [...]velocity{
-	{"vel.attempts_card_1h", time.Hour, "card.ref", false, func(t *tally) any { return t.attempts }},
-	{"vel.attempts_card_24h", day, "card.ref", false, func(t *tally) any { return t.attempts }},
-	{"vel.attempts_card_device_72h", 3 * day, "card.ref", true, func(t *tally) any { return t.onDevice }},
-	{"vel.devices_card_30d", 30 * day, "card.ref", false, func(t *tally) any { return len(t.devices) }},
-	{"vel.cards_device_24h", day, "device.ref", false, func(t *tally) any { return len(t.cards) }},
-	{"vel.names_device_30d", 30 * day, "device.ref", false, func(t *tally) any { return len(t.holders) }},
-	{"vel.readds_card_30d", 30 * day, "card.ref", false, func(t *tally) any { return t.readds() }},
-	{"vel.readds_card_180d", 180 * day, "card.ref", false, func(t *tally) any { return t.readds() }},
-	{"vel.cvv_fail_card_24h", day, "card.ref", false, func(t *tally) any { return t.cvvFails }},
-	{"vel.declines_device_24h", day, "device.ref", false, func(t *tally) any { return t.failures }},
-	{"vel.cards_requestor_10m", 10 * time.Minute, "token.requestor_id", false, func(t *tally) any { return len(t.cards) }},
-	{"vel.decline_rate_bin_10m", 10 * time.Minute, "card.bin", false, func(t *tally) any { return t.failureRate() }},
+	{"vel.attempts_card_1h", time.Hour, byCard, false, func(t *tally) any { return t.attempts }},
+	{"vel.attempts_card_24h", day, byCard, false, func(t *tally) any { return t.attempts }},
+	{"vel.attempts_card_device_72h", 3 * day, byCard, true, func(t *tally) any { return t.onDevice }},
+	{"vel.devices_card_30d", 30 * day, byCard, false, func(t *tally) any { return len(t.devices) }},
+	{"vel.cards_device_24h", day, byDevice, false, func(t *tally) any { return len(t.cards) }},
+	{"vel.names_device_30d", 30 * day, byDevice, false, func(t *tally) any { return len(t.holders) }},
+	{"vel.readds_card_30d", 30 * day, byCard, false, func(t *tally) any { return t.readds() }},
+	{"vel.readds_card_180d", 180 * day, byCard, false, func(t *tally) any { return t.readds() }},
+	{"vel.cvv_fail_card_24h", day, byCard, false, func(t *tally) any { return t.cvvFails }},
+	{"vel.declines_device_24h", day, byDevice, false, func(t *tally) any { return t.failures }},
+	{"vel.cards_requestor_10m", 10 * time.Minute, byRequestor, false, func(t *tally) any { return len(t.cards) }},
+	{"vel.decline_rate_bin_10m", 10 * time.Minute, byBIN, false, func(t *tally) any { return t.failureRate() }},
 }
 
 // tally is what one window holds.
@@ -319,22 +336,22 @@ func newTally() *tally {
 
 func (t *tally) add(o *observation, card, device string) {
 	t.attempts++
-	if o.device != "" {
-		t.devices[o.device]++
+	if o.Device != "" {
+		t.devices[o.Device]++
 	}
-	if device != "" && o.device == device && o.card == card {
+	if device != "" && o.Device == device && o.Card == card {
 		t.onDevice++
 	}
-	if o.card != "" {
-		t.cards[o.card] = true
+	if o.Card != "" {
+		t.cards[o.Card] = true
 	}
-	if o.holder != "" {
-		t.holders[o.holder] = true
+	if o.Holder != "" {
+		t.holders[o.Holder] = true
 	}
-	if o.cvvFail {
+	if o.CVVFail {
 		t.cvvFails++
 	}
-	if o.failure {
+	if o.Failure {
 		t.failures++
 	}
 }

@@ -50,6 +50,7 @@ const (
 	MemoryFull   Code = 308 // the replay memory is full
 	NotLowered   Code = 309 // the pack needs a compiler that is not linked in
 	PackFile     Code = 310 // the binary of a pack is damaged
+	Store        Code = 311 // a store cannot be used, or what it holds is damaged
 
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
@@ -81,6 +82,7 @@ var names = map[Code]string{
 	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
 	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
 	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
+	Store: "store",
 
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
