@@ -64,6 +64,7 @@ const (
 	Fact         Code = 416 // a fact is unusable
 	JSON         Code = 417 // text is not strict JSON
 	PAN          Code = 418 // not a card number
+	Sealed       Code = 419 // a sealed text is none, or was changed
 
 	// 5xx: we act.
 	Internal Code = 500
@@ -86,7 +87,7 @@ var names = map[Code]string{
 
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
-	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan",
+	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
 
 	Internal: "internal",
 }
