@@ -37,6 +37,11 @@ type GateOptions struct {
 	// Observe, when not nil, sees each record after it was written: for metrics. It
 	// must not change the record, and is called by many goroutines at once.
 	Observe func(*Record)
+	// SealEvidence, when not nil, seals the Evidence of each decision, given as JSON,
+	// to an auditor: a closure around Seal of package crypto/seal. It brings its own
+	// randomness and must be safe for concurrent use. Where it fails, the answer is
+	// 503: who wants decisions that can be made again gets no other.
+	SealEvidence func(evidence []byte) (string, error)
 }
 
 // Gate carries a signed webhook from its bytes to its answer: verify, remember,
@@ -168,6 +173,7 @@ type Call struct {
 	arrival  Arrival
 	seen     Sighting
 	decision *Decision
+	late     bool
 	closed   bool
 }
 
@@ -334,6 +340,7 @@ func (g *Gate) Answer(c *Call, now time.Time) (Reply, error) {
 // AnswerLate is Answer for a call whose deadline has passed: the pack's on_error
 // joins in, with the code "deadline".
 func (g *Gate) AnswerLate(c *Call, now time.Time) (Reply, error) {
+	c.late = true
 	return g.answer(c, now, g.opt.Engine.DecideLate(c.Event, now))
 }
 
@@ -361,6 +368,12 @@ func (g *Gate) answerOnce(c *Call, now time.Time, d *Decision) (Reply, error) {
 	r.At, r.UnknownFields = now, c.UnknownFields
 	r.decided(d)
 	r.Card = CardOf(c.Event, g.opt.Ledger.Card())
+	if err := g.sealEvidence(r, c); err != nil {
+		c.decision = nil
+		g.opt.Ledger.Forget(c.seen.Key)
+		refusal := g.refuse(c.ctx, err, c.arrival, c.Message)
+		return ReplyTo(refusal), refusal
+	}
 	e := Entry{Record: r}
 	if g.observes {
 		if o, err := ObservationOf(c.Event, now); err == nil { // without an id there is nothing to count
