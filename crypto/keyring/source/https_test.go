@@ -243,7 +243,7 @@ func TestASlowServerCostsNoMoreThanTheTimeout(t *testing.T) {
 	if err := h.Refresh(t.Context()); !errors.Is(err, ErrFetch) {
 		t.Error(err)
 	}
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	if err := h.Refresh(within(t, time.Millisecond)); !errors.Is(err, context.DeadlineExceeded) {
@@ -401,7 +401,7 @@ func TestAwaitGivesUpWithItsContext(t *testing.T) {
 	s, c := newServer(t, func(w http.ResponseWriter, r *http.Request) { <-release; serving(doc)(w, r) }), newClock()
 	h := newSource(t, s, c)
 	start := time.Now()
-	if h.Await(within(t, 50*time.Millisecond), "a") || time.Since(start) > 3*time.Second {
+	if h.Await(within(t, 50*time.Millisecond), "a") || time.Since(start) > time.Minute {
 		t.Error("Await does not end with its context")
 	}
 	close(release)
