@@ -11,6 +11,7 @@ package strictjson
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,23 @@ func (e *Error) Code() uint32 { return uint32(code.JSON) }
 // Parse reads exactly one JSON value, with blanks before and after it. The
 // result shares no memory with data.
 func Parse(data []byte, lim Limits) (Value, error) {
+	d := docs.Get().(*Doc)
+	defer func() {
+		d.Reset()
+		docs.Put(d)
+	}()
+	if err := d.Parse(data, lim); err != nil {
+		return Value{}, err
+	}
+	return d.Root().Value(), nil
+}
+
+// docs keeps the tapes of Parse for reuse; nothing of a text stays in them.
+var docs = sync.Pool{New: func() any { return new(Doc) }}
+
+// Parse reads exactly one JSON value, with blanks before and after it, in the
+// place of what d held. d shares no memory with data. After an error d is empty.
+func (d *Doc) Parse(data []byte, lim Limits) error {
 	if lim.MaxBytes == 0 {
 		lim.MaxBytes = DefaultMaxBytes
 	}
@@ -105,67 +123,72 @@ func Parse(data []byte, lim Limits) (Value, error) {
 	if lim.MaxValues == 0 {
 		lim.MaxValues = DefaultMaxValues
 	}
-	if len(data) > lim.MaxBytes {
-		return Value{}, &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
+	d.reset("")
+	if len(data) > lim.MaxBytes || len(data) > math.MaxInt32 {
+		return &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
+	d.reset(string(data))
 	p := parsers.Get().(*parser)
-	defer p.release()
-	p.s, p.lim = string(data), lim
-	p.chunk = min(strings.Count(p.s, ":"), 64)
-	p.blanks()
-	v, err := p.value(0)
+	p.Doc, p.s, p.lim = d, d.text, lim
+	err := p.whole()
+	p.release()
 	if err != nil {
-		return Value{}, err
+		d.reset("")
+	}
+	return err
+}
+
+func (p *parser) whole() error {
+	p.blanks()
+	if err := p.value(0, span{}, 0); err != nil {
+		return err
 	}
 	p.blanks()
 	if p.i < len(p.s) {
-		return Value{}, p.fail("text after the value")
+		return p.fail("text after the value")
 	}
-	return v, nil
+	return nil
 }
 
 // parsers keeps the stacks of parsers for reuse; nothing of a text stays in them.
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-// maxKept bounds the stack that a parser keeps, in members or items.
+// maxKept bounds the stacks that a parser keeps, in members or containers.
 const maxKept = 256
 
 // release forgets everything but the empty stacks.
 func (p *parser) release() {
-	members, marks, items, path := p.members, p.marks, p.items, p.path
+	names, path := p.names, p.path
 	*p = parser{}
-	if cap(members) <= maxKept && cap(items) <= maxKept {
-		clear(members[:cap(members)])
-		clear(items[:cap(items)])
-		clear(path[:cap(path)])
-		p.members, p.marks, p.items, p.path = members[:0], marks[:0], items[:0], path[:0]
+	if cap(names) <= maxKept && cap(path) <= maxKept {
+		p.names, p.path = names[:0], path[:0]
 	}
 	parsers.Put(p)
 }
 
-// parser keeps the members and items of all open containers on two stacks; a
-// container that closes copies its own into a slab, so that a text costs a
-// handful of allocations whatever its shape.
+// parser appends the values of a text to the tape of its Doc. The names of all open
+// objects stand on one stack, so that equal ones are found without a map.
 type parser struct {
-	s      string
-	i      int
-	lim    Limits
-	values int
+	*Doc
+	s   string
+	i   int
+	lim Limits
 
-	members    []Member
-	marks      []uint32 // by member of the stack: see mark
-	items      []Value
-	memberSlab []Member
-	itemSlab   []Value
-	chunk      int // members or items to make room for at once
-
-	path []step
+	names []seen
+	path  []step
+	plain bool // the last string was ASCII without escapes
 }
 
-// step is a name, or the index of an item where the name is not valid.
+// seen is a name of an open object, and its mark.
+type seen struct {
+	name span
+	mark uint32
+}
+
+// step is a name, or the index of an item where it is not negative.
 type step struct {
-	name  string
-	index int // -1: name counts
+	name  span
+	index int32
 }
 
 // pointerEscapes is made once: a Replacer costs some kilobytes, which each step of
@@ -177,9 +200,9 @@ func (p *parser) fail(msg string) error {
 	for _, st := range p.path {
 		ptr.WriteByte('/')
 		if st.index >= 0 {
-			ptr.WriteString(strconv.Itoa(st.index))
+			ptr.WriteString(strconv.Itoa(int(st.index)))
 		} else {
-			ptr.WriteString(pointerEscapes.Replace(clip(st.name)))
+			ptr.WriteString(pointerEscapes.Replace(clip(p.get(st.name))))
 		}
 	}
 	return &Error{Offset: p.i, Pointer: ptr.String(), Msg: msg}
@@ -194,7 +217,7 @@ func clip(name string) string {
 }
 
 func (p *parser) blanks() {
-	for p.i < len(p.s) {
+	for p.i < len(p.s) && p.s[p.i] <= ' ' {
 		switch p.s[p.i] {
 		case ' ', '\t', '\n', '\r':
 			p.i++
@@ -204,37 +227,42 @@ func (p *parser) blanks() {
 	}
 }
 
-func (p *parser) value(depth int) (v Value, err error) {
-	if p.values++; p.values > p.lim.MaxValues {
-		return v, p.fail(fmt.Sprintf("more than %d values", p.lim.MaxValues))
+// value reads one value, which has that name in its object.
+func (p *parser) value(depth int, name span, nameOff int) (err error) {
+	if len(p.nodes) >= p.lim.MaxValues {
+		return p.fail(fmt.Sprintf("more than %d values", p.lim.MaxValues))
 	}
 	if p.i >= len(p.s) {
-		return v, p.fail("text ends where a value should stand")
+		return p.fail("text ends where a value should stand")
 	}
-	v.Off = p.i
+	at := len(p.nodes)
+	p.nodes = append(p.nodes, node{name: name, off: uint32(p.i), nameOff: uint32(nameOff)})
+	kind, truth, str := Invalid, false, span{}
 	switch c := p.s[p.i]; {
 	case c == '"':
-		v.Kind = String
-		v.Str, err = p.str()
+		kind = String
+		str, err = p.str()
 	case c == '{':
-		v.Kind = Object
-		v.Members, err = p.object(depth + 1)
+		kind = Object
+		err = p.object(depth + 1)
 	case c == '[':
-		v.Kind = Array
-		v.Items, err = p.array(depth + 1)
+		kind = Array
+		err = p.array(depth + 1)
 	case c == '-' || c >= '0' && c <= '9':
-		v.Kind = Number
-		v.Str, err = p.number()
+		kind = Number
+		str, err = p.number()
 	case p.word("true"):
-		v.Kind, v.Bool = Bool, true
+		kind, truth = Bool, true
 	case p.word("false"):
-		v.Kind = Bool
+		kind = Bool
 	case p.word("null"):
-		v.Kind = Null
+		kind = Null
 	default:
 		err = p.fail("no JSON value starts here")
 	}
-	return v, err
+	n := &p.nodes[at]
+	n.kind, n.truth, n.str, n.next = kind, truth, str, uint32(len(p.nodes))
+	return err
 }
 
 func (p *parser) word(w string) bool {
@@ -255,135 +283,119 @@ func (p *parser) open(depth int, end byte) (empty bool, err error) {
 	return p.eat(end), nil
 }
 
-func (p *parser) object(depth int) ([]Member, error) {
+func (p *parser) object(depth int) error {
 	if empty, err := p.open(depth, '}'); empty || err != nil {
-		return nil, err
+		return err
 	}
-	base := len(p.members)
-	names := nameSet{variants: p.lim.CaseVariants}
+	base := len(p.names)
+	var folded map[string]span
 	for {
 		off := p.i
-		name, err := p.name(&names, base)
+		name, err := p.name(base, &folded)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		mark := names.last
+		p.members++
 		p.path = append(p.path, step{name, -1})
-		v, err := p.value(depth)
-		if err != nil {
-			return nil, err
+		if err := p.value(depth, name, off); err != nil {
+			return err
 		}
 		p.path = p.path[:len(p.path)-1]
-		p.members = append(p.members, Member{name, off, v})
-		p.marks = append(p.marks, mark)
 		p.blanks()
 		if p.eat('}') {
-			done := slab(&p.memberSlab, p.members[base:], p.chunk)
-			p.members, p.marks = p.members[:base], p.marks[:base]
-			return done, nil
+			p.names = p.names[:base]
+			return nil
 		}
 		if !p.eat(',') {
-			return nil, p.fail("a comma or } should stand here")
+			return p.fail("a comma or } should stand here")
 		}
 		p.blanks()
 	}
 }
 
 // name reads a member's name and the colon after it.
-func (p *parser) name(names *nameSet, base int) (string, error) {
+func (p *parser) name(base int, folded *map[string]span) (span, error) {
 	off := p.i
 	if p.i >= len(p.s) || p.s[p.i] != '"' {
-		return "", p.fail("a member's name should stand here")
+		return span{}, p.fail("a member's name should stand here")
 	}
 	name, err := p.str()
 	if err != nil {
-		return "", err
+		return span{}, err
 	}
-	if msg := names.add(p.members[base:], p.marks[base:], name); msg != "" {
+	if msg := p.addName(base, name, p.plain, folded); msg != "" {
 		p.i = off
-		return "", p.fail(msg)
+		return span{}, p.fail(msg)
 	}
 	p.blanks()
 	if !p.eat(':') {
-		return "", p.fail("a colon should stand here")
+		return span{}, p.fail("a colon should stand here")
 	}
 	p.blanks()
 	return name, nil
 }
 
-// slab moves a finished container from the stack to memory of exactly its size.
-func slab[T any](free *[]T, done []T, chunk int) []T {
-	n := len(done)
-	if n > cap(*free)-len(*free) {
-		*free = make([]T, 0, max(n, chunk))
-	}
-	at := len(*free)
-	*free = append(*free, done...)
-	return (*free)[at : at+n : at+n]
-}
-
-// nameSet finds equal and case-equal names: by comparison while an object is
-// small, by a map of folded names from then on, so that a hostile object of
-// many names costs linear time.
-type nameSet struct {
-	variants bool // names may differ in case
-	last     uint32
-	folded   map[string]string
-}
-
+// smallObject is up to how many names are compared one by one; from then on a map
+// of folded names finds equal ones, so that a hostile object of many names costs
+// linear time.
 const smallObject = 16
 
 // mark is equal for names that are equal without regard to case, and 0 for names
 // that are not ASCII; most names differ in it, and need no comparison.
-func mark(name string) uint32 {
-	h := uint32(2166136261)
-	for i := 0; i < len(name); i++ {
-		c := name[i]
-		if c >= utf8.RuneSelf {
-			return 0
-		}
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		h = (h ^ uint32(c)) * 16777619
+func mark(name string, ascii bool) uint32 {
+	if !ascii {
+		return 0
 	}
-	return h | 1
+	n := len(name)
+	if n == 0 {
+		return 1
+	}
+	const fold = 0x20 // the bit in which A and a differ
+	return uint32(n&0xff|1)<<24 | uint32(name[0]|fold)<<16 | uint32(name[n/2]|fold)<<8 | uint32(name[n-1]|fold)
 }
 
-func (n *nameSet) add(members []Member, marks []uint32, name string) string {
-	n.last = mark(name)
-	if n.folded == nil && len(members) < smallObject {
-		for i, m := range marks {
-			if m != n.last && m != 0 && n.last != 0 {
+// addName adds a name to those of its object and says what is wrong with it.
+func (p *parser) addName(base int, name span, ascii bool, folded *map[string]span) string {
+	text := p.get(name)
+	m := mark(text, ascii)
+	own := p.names[base:]
+	p.names = append(p.names, seen{name, m})
+	if *folded == nil && len(own) < smallObject {
+		for _, other := range own {
+			if other.mark != m && other.mark != 0 && m != 0 {
 				continue
 			}
-			if have := members[i].Name; have == name {
-				return "duplicate name"
-			} else if !n.variants && strings.EqualFold(have, name) {
-				return "name differs from another only in case"
+			if msg := p.clash(p.get(other.name), text); msg != "" {
+				return msg
 			}
 		}
 		return ""
 	}
-	if n.folded == nil {
-		n.folded = make(map[string]string, 2*smallObject)
-		for i := range members {
-			n.folded[n.key(members[i].Name)] = members[i].Name
+	if *folded == nil {
+		*folded = make(map[string]span, 2*smallObject)
+		for _, other := range own {
+			(*folded)[p.key(p.get(other.name))] = other.name
 		}
 	}
-	f := n.key(name)
-	if have, ok := n.folded[f]; ok {
-		if have == name {
-			return "duplicate name"
-		}
-		return "name differs from another only in case"
+	key := p.key(text)
+	if have, ok := (*folded)[key]; ok {
+		return p.clash(p.get(have), text)
 	}
-	n.folded[f] = name
+	(*folded)[key] = name
 	return ""
 }
 
-func (n *nameSet) key(name string) string {
-	if n.variants {
+func (p *parser) clash(have, name string) string {
+	if have == name {
+		return "duplicate name"
+	} else if !p.lim.CaseVariants && strings.EqualFold(have, name) {
+		return "name differs from another only in case"
+	}
+	return ""
+}
+
+func (p *parser) key(name string) string {
+	if p.lim.CaseVariants {
 		return name
 	}
 	return Fold(name)
@@ -407,27 +419,23 @@ func Fold(s string) string {
 	}, s)
 }
 
-func (p *parser) array(depth int) ([]Value, error) {
+func (p *parser) array(depth int) error {
 	if empty, err := p.open(depth, ']'); empty || err != nil {
-		return nil, err
+		return err
 	}
-	base := len(p.items)
-	for {
-		p.path = append(p.path, step{index: len(p.items) - base})
-		item, err := p.value(depth)
-		if err != nil {
-			return nil, err
+	for index := int32(0); ; index++ {
+		p.items++
+		p.path = append(p.path, step{index: index})
+		if err := p.value(depth, span{}, 0); err != nil {
+			return err
 		}
 		p.path = p.path[:len(p.path)-1]
-		p.items = append(p.items, item)
 		p.blanks()
 		if p.eat(']') {
-			done := slab(&p.itemSlab, p.items[base:], 0)
-			p.items = p.items[:base]
-			return done, nil
+			return nil
 		}
 		if !p.eat(',') {
-			return nil, p.fail("a comma or ] should stand here")
+			return p.fail("a comma or ] should stand here")
 		}
 		p.blanks()
 	}
@@ -441,27 +449,27 @@ func (p *parser) eat(c byte) bool {
 	return false
 }
 
-func (p *parser) number() (string, error) {
+func (p *parser) number() (span, error) {
 	start := p.i
 	p.eat('-')
 	if !p.eat('0') && p.digits() == 0 {
-		return "", p.fail("a digit should stand here")
+		return span{}, p.fail("a digit should stand here")
 	}
 	if p.eat('.') && p.digits() == 0 {
-		return "", p.fail("a digit should stand here")
+		return span{}, p.fail("a digit should stand here")
 	}
 	if p.eat('e') || p.eat('E') {
 		if !p.eat('+') {
 			p.eat('-')
 		}
 		if p.digits() == 0 {
-			return "", p.fail("a digit should stand here")
+			return span{}, p.fail("a digit should stand here")
 		}
 	}
 	if p.i-start > 1024 {
-		return "", p.fail("number of more than 1024 characters")
+		return span{}, p.fail("number of more than 1024 characters")
 	}
-	return p.s[start:p.i], nil
+	return span{uint32(start), uint32(p.i)}, nil
 }
 
 func (p *parser) digits() int {
@@ -472,29 +480,39 @@ func (p *parser) digits() int {
 	return p.i - start
 }
 
-func (p *parser) str() (string, error) {
-	p.i++
-	start := p.i
-	for p.i < len(p.s) {
-		c := p.s[p.i]
-		switch {
-		case c == '"':
-			s := p.s[start:p.i]
-			p.i++
-			return s, nil
-		case c == '\\':
-			return p.escaped(start)
-		case c < 0x20:
-			return "", p.fail("control character in a string")
-		case c < utf8.RuneSelf:
-			p.i++
-		default:
-			if err := p.rune(); err != nil {
-				return "", err
-			}
-		}
+// asIs are the bytes that stand for themselves in a string.
+var asIs = func() (t [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
 	}
-	return "", p.fail("string does not end")
+	return t
+}()
+
+func (p *parser) str() (span, error) {
+	start := p.i + 1
+	p.plain = true
+	for i := start; ; {
+		for i < len(p.s) && asIs[p.s[i]] {
+			i++
+		}
+		p.i = i
+		switch {
+		case i >= len(p.s):
+			return span{}, p.fail("string does not end")
+		case p.s[i] == '"':
+			p.i++
+			return span{uint32(start), uint32(i)}, nil
+		case p.s[i] == '\\':
+			return p.escaped(start)
+		case p.s[i] < 0x20:
+			return span{}, p.fail("control character in a string")
+		}
+		p.plain = false
+		if err := p.rune(); err != nil {
+			return span{}, err
+		}
+		i = p.i
+	}
 }
 
 func (p *parser) rune() error {
@@ -506,32 +524,34 @@ func (p *parser) rune() error {
 	return nil
 }
 
-func (p *parser) escaped(start int) (string, error) {
+func (p *parser) escaped(start int) (span, error) {
 	var b strings.Builder
+	p.plain = false
 	b.WriteString(p.s[start:p.i])
 	for p.i < len(p.s) {
 		c := p.s[p.i]
 		switch {
 		case c == '"':
 			p.i++
-			return b.String(), nil
+			p.extra = append(p.extra, b.String())
+			return span{from: uint32(len(p.extra))}, nil
 		case c == '\\':
 			r, err := p.escape()
 			if err != nil {
-				return "", err
+				return span{}, err
 			}
 			b.WriteRune(r)
 		case c < 0x20:
-			return "", p.fail("control character in a string")
+			return span{}, p.fail("control character in a string")
 		default:
 			from := p.i
 			if err := p.rune(); err != nil {
-				return "", err
+				return span{}, err
 			}
 			b.WriteString(p.s[from:p.i])
 		}
 	}
-	return "", p.fail("string does not end")
+	return span{}, p.fail("string does not end")
 }
 
 func (p *parser) escape() (rune, error) {
@@ -619,11 +639,10 @@ func (v Value) MisCased(known ...string) string {
 // Int64 returns the value of an integer literal: no fraction, no exponent,
 // not beyond 64 bits, "-0" refused. ok is false for anything else.
 func (v Value) Int64() (n int64, ok bool) {
-	if v.Kind != Number || strings.ContainsAny(v.Str, ".eE") || v.Str == "-0" {
+	if v.Kind != Number {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(v.Str, 10, 64)
-	return n, err == nil
+	return parseInt(v.Str)
 }
 
 // Float64 returns the value of a number that is finite in 64 bits.
