@@ -22,13 +22,26 @@ const (
 
 // Facts are the facts of one event under one schema; each is present or absent.
 // Facts are not safe for concurrent use while they are being changed.
+//
+// A fact is read and set by the name of its field, or, without a look-up and
+// without memory of its own, by the index that Schema.Lookup gives.
 type Facts struct {
 	schema *Schema
-	vals   []any // nil = absent; else string, int64, float64, bool, time.Time, []string
+	has    [MaxFields / 64]uint64 // bit by index
+	slots  []slot
+	lists  [][]string
+}
+
+// slot holds a present fact in the member of its type: a string in text; an int, a
+// bool (0 or 1), the bits of a float, the nanoseconds since 1970 of a time, and the
+// index into Facts.lists in num.
+type slot struct {
+	text string
+	num  int64
 }
 
 // NewFacts returns facts that are all absent.
-func NewFacts(s *Schema) *Facts { return &Facts{schema: s, vals: make([]any, s.Len())} }
+func NewFacts(s *Schema) *Facts { return &Facts{schema: s, slots: make([]slot, s.Len())} }
 
 // Schema returns the schema of the facts.
 func (f *Facts) Schema() *Schema { return f.schema }
@@ -68,13 +81,99 @@ func (f *Facts) Set(name string, v any) error {
 	if !ok {
 		return &FactError{Field: name, Offset: -1, Msg: "unknown field", Suggest: Nearest(name, f.schema.Names())}
 	}
+	return f.set(i, v)
+}
+
+func (f *Facts) set(i int, v any) error {
 	checked, msg := coerce(f.schema.fields[i].Type, v)
 	if msg != "" {
-		return &FactError{Field: name, Offset: -1, Msg: msg}
+		return &FactError{Field: f.schema.fields[i].Name, Offset: -1, Msg: msg}
 	}
-	f.vals[i] = checked
+	f.put(i, checked)
 	return nil
 }
+
+// put stores a value that coerce or fromJSON returned; nil makes the fact absent.
+func (f *Facts) put(i int, v any) {
+	switch v := v.(type) {
+	case string:
+		f.keep(i, slot{text: v})
+	case int64:
+		f.keep(i, slot{num: v})
+	case float64:
+		f.keep(i, slot{num: int64(math.Float64bits(v))})
+	case bool:
+		f.putBool(i, v)
+	case time.Time:
+		f.keep(i, slot{num: v.UnixNano()})
+	case []string:
+		f.putStrings(i, v)
+	default:
+		f.drop(i)
+	}
+}
+
+func (f *Facts) keep(i int, s slot) {
+	f.slots[i] = s
+	f.has[i>>6] |= 1 << (i & 63)
+}
+
+func (f *Facts) drop(i int) {
+	f.slots[i] = slot{}
+	f.has[i>>6] &^= 1 << (i & 63)
+}
+
+func (f *Facts) putBool(i int, v bool) {
+	s := slot{}
+	if v {
+		s.num = 1
+	}
+	f.keep(i, s)
+}
+
+func (f *Facts) putStrings(i int, list []string) {
+	if f.Present(i) {
+		f.lists[f.slots[i].num] = list
+		return
+	}
+	f.lists = append(f.lists, list)
+	f.keep(i, slot{num: int64(len(f.lists) - 1)})
+}
+
+// of reports whether the field of index i has that type.
+func (f *Facts) of(i int, t Type) bool { return f.schema.fields[i].Type == t }
+
+// SetString sets the String field of index i; ok is false, and nothing is changed,
+// when the field is of another type or the text does not fit: longer than
+// MaxStringFact bytes or not UTF-8.
+func (f *Facts) SetString(i int, s string) (ok bool) {
+	if !f.of(i, String) || len(s) > MaxStringFact || !utf8.ValidString(s) {
+		return false
+	}
+	f.keep(i, slot{text: s})
+	return true
+}
+
+// SetInt sets the Int field of index i; ok is false when the field is of another type.
+func (f *Facts) SetInt(i int, n int64) (ok bool) {
+	if !f.of(i, Int) {
+		return false
+	}
+	f.keep(i, slot{num: n})
+	return true
+}
+
+// SetBool sets the Bool field of index i; ok is false when the field is of another type.
+func (f *Facts) SetBool(i int, b bool) (ok bool) {
+	if !f.of(i, Bool) {
+		return false
+	}
+	f.putBool(i, b)
+	return true
+}
+
+// SetAt sets the field of index i as Set does that of a name.
+func (f *Facts) SetAt(i int, v any) (ok bool) { return f.set(i, v) == nil }
 
 func coerce(t Type, v any) (any, string) {
 	if n, ok := v.(int); ok {
@@ -149,37 +248,91 @@ func checkStrings(list []string) (any, string) {
 // Unset makes the fact absent. Unknown names are ignored.
 func (f *Facts) Unset(name string) {
 	if i, ok := f.schema.Lookup(name); ok {
-		f.vals[i] = nil
+		f.drop(i)
 	}
 }
 
+// Present reports whether the fact of the field of index i is present.
+func (f *Facts) Present(i int) bool { return f.has[i>>6]&(1<<(i&63)) != 0 }
+
 // At returns the value of the field of index i: a string, int64, float64, bool,
 // time.Time or []string (not to be changed), or nil when it is absent.
-func (f *Facts) At(i int) any { return f.vals[i] }
+func (f *Facts) At(i int) any {
+	if !f.Present(i) {
+		return nil
+	}
+	s := &f.slots[i]
+	switch f.schema.fields[i].Type {
+	case String:
+		return s.text
+	case Int:
+		return s.num
+	case Float:
+		return math.Float64frombits(uint64(s.num))
+	case Bool:
+		return s.num != 0
+	case Time:
+		return time.Unix(0, s.num).UTC()
+	case Strings:
+		return f.lists[s.num]
+	}
+	return nil
+}
+
+// StringAt returns the String fact of index i; ok is false when it is absent or of
+// another type. The other typed readers do likewise.
+func (f *Facts) StringAt(i int) (s string, ok bool) {
+	return f.slots[i].text, f.Present(i) && f.of(i, String)
+}
+
+// IntAt returns an Int fact.
+func (f *Facts) IntAt(i int) (n int64, ok bool) {
+	return f.slots[i].num, f.Present(i) && f.of(i, Int)
+}
+
+// FloatAt returns a Float fact.
+func (f *Facts) FloatAt(i int) (x float64, ok bool) {
+	return math.Float64frombits(uint64(f.slots[i].num)), f.Present(i) && f.of(i, Float)
+}
+
+// BoolAt returns a Bool fact.
+func (f *Facts) BoolAt(i int) (b, ok bool) {
+	return f.slots[i].num != 0, f.Present(i) && f.of(i, Bool)
+}
+
+// StringsAt returns a Strings fact, which must not be changed.
+func (f *Facts) StringsAt(i int) (list []string, ok bool) {
+	if !f.Present(i) || !f.of(i, Strings) {
+		return nil, false
+	}
+	return f.lists[f.slots[i].num], true
+}
 
 // Has reports whether the fact of that name is present.
 func (f *Facts) Has(name string) bool {
 	i, ok := f.schema.Lookup(name)
-	return ok && f.vals[i] != nil
+	return ok && f.Present(i)
 }
 
 // Get returns the fact of that name, or nil.
 func (f *Facts) Get(name string) any {
 	if i, ok := f.schema.Lookup(name); ok {
-		return f.vals[i]
+		return f.At(i)
 	}
 	return nil
 }
 
 // Text returns a String fact, "" when it is absent or of another type.
 func (f *Facts) Text(name string) string {
-	s, _ := f.Get(name).(string)
-	return s
+	if i, ok := f.schema.Lookup(name); ok && f.of(i, String) {
+		return f.slots[i].text
+	}
+	return ""
 }
 
 // Clone returns an independent copy.
 func (f *Facts) Clone() *Facts {
-	return &Facts{schema: f.schema, vals: append([]any(nil), f.vals...)}
+	return &Facts{schema: f.schema, has: f.has, slots: slices.Clone(f.slots), lists: slices.Clone(f.lists)}
 }
 
 // DecodeFacts reads the facts from a JSON object whose members are the fields of
@@ -230,7 +383,7 @@ func (f *Facts) decodeMember(prefix string, m strictjson.Member) error {
 	if msg != "" {
 		return &FactError{Field: name, Offset: m.Value.Off, Msg: msg}
 	}
-	f.vals[i] = val
+	f.put(i, val)
 	return nil
 }
 
@@ -321,9 +474,9 @@ func (f *Facts) AppendJSON(dst []byte, extra func(*canon.Writer)) []byte {
 	for i, field := range f.schema.fields {
 		group, _, dotted := strings.Cut(field.Name, ".")
 		switch {
-		case !dotted && f.vals[i] != nil:
+		case !dotted && f.Present(i):
 			w.Key(field.Name)
-			AppendValue(w, f.vals[i])
+			AppendValue(w, f.At(i))
 		case dotted && !written[group]:
 			written[group] = true
 			f.appendGroup(w, group)
@@ -340,7 +493,7 @@ func (f *Facts) appendGroup(w *canon.Writer, group string) {
 	open := false
 	for i, field := range f.schema.fields {
 		g, name, dotted := strings.Cut(field.Name, ".")
-		if !dotted || g != group || f.vals[i] == nil {
+		if !dotted || g != group || !f.Present(i) {
 			continue
 		}
 		if !open {
@@ -348,7 +501,7 @@ func (f *Facts) appendGroup(w *canon.Writer, group string) {
 			w.Key(group).Object()
 		}
 		w.Key(name)
-		AppendValue(w, f.vals[i])
+		AppendValue(w, f.At(i))
 	}
 	if open {
 		w.EndObject()

@@ -160,7 +160,7 @@ func (p *Pack) Env(f *Facts, now time.Time) *Env {
 func (p *Pack) MissingForGreen(f *Facts) []int {
 	var missing []int
 	for _, i := range p.greens {
-		if f.At(i) == nil {
+		if !f.Present(i) {
 			missing = append(missing, i)
 		}
 	}
@@ -231,7 +231,7 @@ func (p *Pack) selected(r *Rule, f *Facts) bool {
 	if r.Percent >= 100 || p.idField < 0 {
 		return true
 	}
-	id, ok := f.At(p.idField).(string)
+	id, ok := f.StringAt(p.idField)
 	if !ok {
 		return true
 	}

@@ -68,18 +68,18 @@ func (c *condition) Judge(env *rules.Env) (rules.Truth, code.Code) {
 	if !env.Facts.Schema().Equal(c.schema) {
 		return rules.Error, code.Internal
 	}
-	if c.quiet && c.absent(env.Facts) {
-		return rules.Unknown, code.OK
-	}
 	if c.fast != nil {
 		return c.fast(env), code.OK
+	}
+	if c.quiet && c.absent(env.Facts) {
+		return rules.Unknown, code.OK
 	}
 	return truth(c.run(c.prog, env))
 }
 
 func (c *condition) absent(f *rules.Facts) bool {
 	for _, i := range c.fields {
-		if f.At(i) != nil {
+		if f.Present(i) {
 			return false
 		}
 	}

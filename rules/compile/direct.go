@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/issuant/issuant/rules"
@@ -22,7 +24,7 @@ func lowered(n ast.Node, info map[ast.Node]*typed) direct {
 		return func(*rules.Env) rules.Truth { return truthOf(b) }
 	}
 	if t.field >= 0 && t.kind == kBool {
-		return leafOf(operand{field: t.field}, func(v any) bool { return v == true })
+		return boolLeaf(operand{field: t.field})
 	}
 	switch n := n.(type) {
 	case *ast.UnaryNode:
@@ -39,7 +41,7 @@ func lowered(n ast.Node, info map[ast.Node]*typed) direct {
 	case *ast.CallNode:
 		if id, ok := n.Callee.(*ast.IdentifierNode); ok && id.Value == "has" {
 			field := info[n.Arguments[0]].field
-			return func(env *rules.Env) rules.Truth { return truthOf(env.Facts.At(field) != nil) }
+			return func(env *rules.Env) rules.Truth { return truthOf(env.Facts.Present(field)) }
 		}
 	}
 	return nil
@@ -67,7 +69,7 @@ func loweredBinary(n *ast.BinaryNode, info map[ast.Node]*typed) direct {
 		return loweredComparison(n, info, f)
 	case "??":
 		if x, ok := operandOf(n, info); ok && info[n].kind == kBool {
-			return leafOf(x, func(v any) bool { return v == true })
+			return boolLeaf(x)
 		}
 	}
 	return nil
@@ -79,7 +81,12 @@ func loweredComparison(n *ast.BinaryNode, info map[ast.Node]*typed, f func(a, b 
 	switch l, r := info[n.Left].val, info[n.Right].val; {
 	case okX && isText(r) && (n.Operator == "==" || n.Operator == "!="):
 		want, same := r.(string), n.Operator == "=="
-		return leafOf(x, func(v any) bool { s, ok := v.(string); return (ok && s == want) == same })
+		return textLeaf(x, func(s string) bool { return (s == want) == same })
+	case okX && info[n.Left].kind == kInt && isInt(r):
+		return intLeaf(x, n.Operator, r.(int64))
+	case okX && info[n.Left].kind == kFloat && isExact(r):
+		k, _ := exactFloat(r)
+		return floatLeaf(x, n.Operator, k)
 	case okX && r != nil:
 		return leafOf(x, func(v any) bool { return f(v, r) == true })
 	case okY && l != nil:
@@ -122,6 +129,9 @@ func loweredIn(n *ast.BinaryNode, info map[ast.Node]*typed) direct {
 	if x, ok := operandOf(n.Left, info); ok {
 		switch right.kind {
 		case kLiteral:
+			if texts := textsOf(right.items); len(texts) > 0 && info[n.Left].kind == kString {
+				return textLeaf(x, func(s string) bool { _, ok := texts[s]; return ok })
+			}
 			member := memberOf(right.items)
 			return leafOf(x, func(v any) bool { return member(v) == true })
 		case kRange:
@@ -132,14 +142,14 @@ func loweredIn(n *ast.BinaryNode, info map[ast.Node]*typed) direct {
 		}
 	}
 	if k, ok := info[n.Left].val.(string); ok && right.field >= 0 && right.kind == kStrings {
-		return leafOf(operand{field: right.field}, func(v any) bool { return memberIn(k, v) == true })
+		return listLeaf(right.field, func(s string) bool { return s == k })
 	}
 	return nil
 }
 
 func loweredList(x operand, list int) direct {
 	return func(env *rules.Env) rules.Truth {
-		s, ok := x.value(env).(string)
+		s, ok := x.text(env)
 		if !ok {
 			return rules.Unknown
 		}
@@ -172,17 +182,14 @@ func loweredAny(n *ast.BuiltinNode, info map[ast.Node]*typed) direct {
 		return nil
 	}
 	texts := textsOf(wanted)
-	return leafOf(operand{field: list.field}, func(v any) bool {
-		for _, s := range v.([]string) {
-			if _, ok := texts[s]; ok {
-				return true
-			}
-		}
-		return false
-	})
+	return listLeaf(list.field, func(s string) bool { _, ok := texts[s]; return ok })
 }
 
 func isText(v any) bool { _, ok := v.(string); return ok }
+
+func isInt(v any) bool { _, ok := v.(int64); return ok }
+
+func isExact(v any) bool { _, ok := exactFloat(v); return ok }
 
 // operand is a field, or field ?? constant.
 type operand struct {
@@ -214,6 +221,102 @@ func operandOf(n ast.Node, info map[ast.Node]*typed) (operand, bool) {
 		return operand{}, false
 	}
 	return operand{l.field, r.val}, true
+}
+
+// text returns the value of a string operand.
+func (x operand) text(env *rules.Env) (string, bool) {
+	if s, ok := env.Facts.StringAt(x.field); ok {
+		return s, true
+	}
+	s, ok := x.instead.(string)
+	return s, ok
+}
+
+// textLeaf, intLeaf, boolLeaf and listLeaf are leafOf for operands of one type, whose values
+// need no memory.
+func textLeaf(x operand, holds func(s string) bool) direct {
+	return func(env *rules.Env) rules.Truth {
+		s, ok := x.text(env)
+		if !ok {
+			return rules.Unknown
+		}
+		return truthOf(holds(s))
+	}
+}
+
+func boolLeaf(x operand) direct {
+	return func(env *rules.Env) rules.Truth {
+		b, ok := env.Facts.BoolAt(x.field)
+		if !ok {
+			if b, ok = x.instead.(bool); !ok {
+				return rules.Unknown
+			}
+		}
+		return truthOf(b)
+	}
+}
+
+func listLeaf(field int, holds func(s string) bool) direct {
+	return func(env *rules.Env) rules.Truth {
+		list, ok := env.Facts.StringsAt(field)
+		if !ok {
+			return rules.Unknown
+		}
+		return truthOf(slices.ContainsFunc(list, holds))
+	}
+}
+
+// orders says for each order of operand and constant whether a comparison holds.
+type orders struct{ less, equal, greater bool }
+
+func ordersOf(op string) orders {
+	return orders{
+		less:    op == "<" || op == "<=" || op == "!=",
+		equal:   op == "==" || op == "<=" || op == ">=",
+		greater: op == ">" || op == ">=" || op == "!=",
+	}
+}
+
+// intLeaf compares an Int operand with a constant.
+func intLeaf(x operand, op string, k int64) direct {
+	o := ordersOf(op)
+	return func(env *rules.Env) rules.Truth {
+		n, ok := env.Facts.IntAt(x.field)
+		if !ok {
+			if n, ok = x.instead.(int64); !ok {
+				return rules.Unknown
+			}
+		}
+		return truthOf(n < k && o.less || n == k && o.equal || n > k && o.greater)
+	}
+}
+
+// exactInt bounds the integers, of either sign, that floats represent exactly.
+const exactInt = 1 << 53
+
+// exactFloat returns a number constant as a float of the same value.
+func exactFloat(v any) (k float64, ok bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case int64:
+		return float64(v), v >= -exactInt && v <= exactInt
+	}
+	return 0, false
+}
+
+// floatLeaf compares a Float operand with a constant.
+func floatLeaf(x operand, op string, k float64) direct {
+	o := ordersOf(op)
+	return func(env *rules.Env) rules.Truth {
+		f, ok := env.Facts.FloatAt(x.field)
+		if !ok {
+			if f, ok = x.instead.(float64); !ok {
+				return rules.Unknown
+			}
+		}
+		return truthOf(f < k && o.less || f == k && o.equal || f > k && o.greater)
+	}
 }
 
 // leafOf is unknown where the operand is absent.

@@ -449,7 +449,7 @@ func load(field int) function {
 }
 
 func present(field int) function {
-	return func(args ...any) (any, error) { return args[0].(*rules.Env).Facts.At(field) != nil, nil }
+	return func(args ...any) (any, error) { return args[0].(*rules.Env).Facts.Present(field), nil }
 }
 
 // items gives a loop something to run over: nothing, when the list is absent.
