@@ -155,10 +155,12 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 		}
 	}()
 	ev, unfit := l.fit(ev)
-	j := joiner{loaded: l, ev: ev, now: now, man: l.pack.Manifest(), parts: make([]part, 0, 12)} // most decisions have fewer
+	j := joiners.Get().(*joiner)
+	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
 	j.d = l.begin(ev, now)
 	j.joined = rules.Green
-	j.run = l.pack.Run(ev.Facts, now)
+	l.pack.RunInto(&j.run, ev.Facts, now)
+	j.note()
 	j.guards()
 	j.hits()
 	j.walletFloor()
@@ -166,17 +168,28 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	j.greenRequires()
 	j.join(j.man.Default, kindDefault, ReasonDefault)
 	j.finish()
-	return j.d
+	d = j.d
+	j.release() // not after a panic: what broke is not used again
+	return d
+}
+
+// draft is a decision and the memory of most of its lists, in one piece.
+type draft struct {
+	Decision
+	rules   [4]RuleHit
+	reasons [4]string
+	stepUp  [3]string
 }
 
 func (l *loaded) begin(ev *Event, now time.Time) *Decision {
 	man := l.pack.Manifest()
-	d := &Decision{
-		PackID: l.pack.ID(), PackName: man.Name, PackVersion: man.Version,
-		Now: now.UTC().Round(0), Floor: rules.Green, Lists: l.digests,
-	}
+	m := new(draft)
+	d := &m.Decision
+	d.PackID, d.PackName, d.PackVersion = l.pack.ID(), man.Name, man.Version
+	d.Now, d.Floor, d.Lists = now.UTC().Round(0), rules.Green, l.digests
+	d.Rules, d.Reasons, d.StepUp = m.rules[:0], m.reasons[:0], m.stepUp[:0]
 	if l.on.id >= 0 {
-		d.EventID, _ = ev.At(l.on.id).(string)
+		d.EventID, _ = ev.StringAt(l.on.id)
 	}
 	d.ID = decisionID(d.PackID, d.EventID, d.Now)
 	return d

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
@@ -69,7 +70,29 @@ type joiner struct {
 	d      *Decision
 	joined rules.Outcome
 	parts  []part
+	notes  []int // rules that hit, or are neither true nor false
+	own    []string
 	action uint8 // bit i: a red asked for redActions[i]
+}
+
+// joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
+var joiners = sync.Pool{New: func() any { return new(joiner) }}
+
+func (j *joiner) release() {
+	clear(j.parts)
+	clear(j.own)
+	*j = joiner{run: j.run, parts: j.parts[:0], notes: j.notes[:0], own: j.own[:0]}
+	joiners.Put(j)
+}
+
+// note lists the rules of which there is anything to say, so that each of the steps
+// below goes over a few and not over all.
+func (j *joiner) note() {
+	for i := range j.run.Verdicts {
+		if v := &j.run.Verdicts[i]; v.Hit || v.Ran && v.Truth != rules.False {
+			j.notes = append(j.notes, i)
+		}
+	}
 }
 
 func (j *joiner) join(o rules.Outcome, k kind, reason string) { j.add(part{o, k, reason, -1}) }
@@ -102,8 +125,10 @@ func (j *joiner) guards() {
 	if j.text(j.on.cardStage) == "blocked" {
 		j.guard(Guard{"card_stage:blocked", rules.Red, actionDecline})
 	}
-	if j.on.cardExpired >= 0 && j.ev.At(j.on.cardExpired) == true {
-		j.guard(Guard{"card_expired", rules.Red, "54"})
+	if j.on.cardExpired >= 0 {
+		if expired, _ := j.ev.BoolAt(j.on.cardExpired); expired {
+			j.guard(Guard{"card_expired", rules.Red, "54"})
+		}
 	}
 }
 
@@ -122,14 +147,14 @@ func (j *joiner) text(field int) string {
 	if field < 0 {
 		return ""
 	}
-	s, _ := j.ev.At(field).(string)
+	s, _ := j.ev.StringAt(field)
 	return s
 }
 
 // hits joins the rules that hit, as the pack's hit policy has it.
 func (j *joiner) hits() {
 	first := true
-	for i := range j.man.Rules {
+	for _, i := range j.notes {
 		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
 		if !v.Hit {
 			continue
@@ -189,7 +214,7 @@ func (j *joiner) score() {
 		}
 	}
 	j.join(colour, k, ReasonScore)
-	for i := range j.man.Rules {
+	for _, i := range j.notes {
 		r := &j.man.Rules[i]
 		if j.run.Verdicts[i].Hit && !r.Shadow && r.Effect == rules.EffectScore && r.Weight > 0 {
 			j.add(part{colour, k, r.Reason, i})
@@ -223,7 +248,7 @@ func (j *joiner) walletFloor() {
 // failures joins on_error for whatever could not be done.
 func (j *joiner) failures(unfit, late []Degradation) {
 	failed := append([]Degradation(nil), unfit...)
-	for i := range j.man.Rules {
+	for _, i := range j.notes {
 		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
 		switch {
 		case v.Truth == rules.True || v.Truth == rules.False || !v.Ran || r.Shadow:
@@ -248,13 +273,20 @@ func (j *joiner) failures(unfit, late []Degradation) {
 
 // greenRequires keeps the outcome from green where it was not earned.
 func (j *joiner) greenRequires() {
-	for _, i := range j.pack.MissingForGreen(j.ev.Facts) {
+	greens := j.pack.GreenRequires()
+	for _, i := range greens {
+		if j.ev.Present(i) {
+			continue
+		}
+		if j.d.MissingFacts == nil {
+			j.d.MissingFacts = make([]string, 0, len(greens))
+		}
 		j.d.MissingFacts = append(j.d.MissingFacts, j.pack.Schema().Field(i).Name)
 	}
 	if len(j.d.MissingFacts) > 0 {
 		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)
 	}
-	for i := range j.man.Rules {
+	for _, i := range j.notes {
 		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
 		if (v.Truth == rules.Unknown || v.Truth == rules.Error) && v.Ran && !v.Hit && !r.Shadow && r.Effect == rules.EffectRed {
 			j.d.Unjudged = append(j.d.Unjudged, r.ID)
@@ -304,21 +336,20 @@ func (j *joiner) actionCode() string {
 // reasons names what gave the joined colour, guards first, then rules in their
 // order, then what the engine itself found; each reason once.
 func (j *joiner) reasons() {
-	var own []string
 	for _, p := range j.parts {
 		switch {
 		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault || len(j.d.Reasons) >= MaxReasons:
 		case p.kind == kindGuard || p.rule >= 0:
 			j.d.Reasons = appendNew(j.d.Reasons, p.reason)
 		default:
-			own = appendNew(own, p.reason)
+			j.own = appendNew(j.own, p.reason)
 		}
 	}
-	for _, r := range own {
+	for _, r := range j.own {
 		j.d.Reasons = appendNew(j.d.Reasons, r)
 	}
 	if len(j.d.Reasons) == 0 {
-		j.d.Reasons = []string{ReasonDefault}
+		j.d.Reasons = append(j.d.Reasons, ReasonDefault)
 	}
 }
 
@@ -334,10 +365,11 @@ func appendNew(list []string, s string) []string {
 // decisionID digests a JSON array, which no two triples share.
 func decisionID(packID, eventID string, now time.Time) string {
 	var buf [320]byte
-	w := canon.NewWriter(buf[:0])
-	w.Array().String(packID).String(eventID).Time(now).EndArray()
-	sum := sha256.Sum256(w.Bytes())
-	return hex.EncodeToString(sum[:])
+	b := canon.AppendString(append(buf[:0], '['), packID)
+	b = canon.AppendString(append(b, ','), eventID)
+	b = canon.AppendTime(append(b, ','), now)
+	sum := sha256.Sum256(append(b, ']'))
+	return string(hex.AppendEncode(buf[:0], sum[:]))
 }
 
 // printable returns a finding code as it may be shown. Codes come from outside:

@@ -61,8 +61,9 @@ func (j *joiner) stepUp() {
 	if j.joined == rules.Orange {
 		d.Require.Tenured = true
 	}
-	for _, m := range j.preferred() {
-		if j.usable(m) {
+	var order [MaxMethods]int
+	for _, i := range order[:j.preferred(&order)] {
+		if m := &j.methods[i]; j.usable(m) {
 			d.StepUp = append(d.StepUp, m.Channel)
 		}
 	}
@@ -74,49 +75,51 @@ func (j *joiner) stepUp() {
 	d.SystemError = len(d.Degraded) > 0
 }
 
-// preferred returns the methods in the order in which the rules that gave the
+// preferred fills order with the indices of the methods, in the order in which the rules that gave the
 // colour prefer them, then the pack, then as they were configured. A preference
 // orders and never narrows: else one more rule could bring a method back.
-func (j *joiner) preferred() []methodField {
-	var order []string
-	for _, p := range j.parts {
-		if p.rule >= 0 && p.outcome == j.joined {
-			order = append(order, j.man.Rules[p.rule].StepUp...)
-		}
-	}
-	order = append(order, j.man.StepUp...)
-	out := make([]methodField, 0, len(j.methods))
+func (j *joiner) preferred(order *[MaxMethods]int) (n int) {
 	taken := [MaxMethods]bool{}
-	for _, channel := range order {
-		for i, m := range j.methods {
-			if m.Channel == channel && !taken[i] {
-				taken[i] = true
-				out = append(out, m)
+	take := func(channels []string) {
+		for _, channel := range channels {
+			for i := range j.methods {
+				if j.methods[i].Channel == channel && !taken[i] {
+					taken[i] = true
+					order[n] = i
+					n++
+				}
 			}
 		}
 	}
-	for i, m := range j.methods {
-		if !taken[i] {
-			out = append(out, m)
+	for _, p := range j.parts {
+		if p.rule >= 0 && p.outcome == j.joined {
+			take(j.man.Rules[p.rule].StepUp)
 		}
 	}
-	return out
+	take(j.man.StepUp)
+	for i := range j.methods {
+		if !taken[i] {
+			order[n] = i
+			n++
+		}
+	}
+	return n
 }
 
-func (j *joiner) usable(m methodField) bool {
+func (j *joiner) usable(m *methodField) bool {
 	need := j.d.Require
 	return !(need.SCA && !m.SCA) && !(need.NoApp && m.Channel == "app") &&
 		!(need.Tenured && !j.tenured(m)) && j.reachable(m.Channel)
 }
 
-func (j *joiner) tenured(m methodField) bool {
+func (j *joiner) tenured(m *methodField) bool {
 	if m.AgeFact == "" {
 		return true
 	}
 	if m.age < 0 {
 		return false
 	}
-	days, ok := j.ev.At(m.age).(int64)
+	days, ok := j.ev.IntAt(m.age)
 	want := j.man.TenuredDays
 	if want <= 0 {
 		want = defaultTenuredDays
@@ -130,7 +133,7 @@ func (j *joiner) reachable(channel string) bool {
 	if channel == "call" || j.on.channels < 0 {
 		return true
 	}
-	have, ok := j.ev.At(j.on.channels).([]string)
+	have, ok := j.ev.StringsAt(j.on.channels)
 	if !ok {
 		return true
 	}

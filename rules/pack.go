@@ -59,6 +59,8 @@ type Run struct {
 	Sections []Verdict // by section; Ran is false for those after the first that is true
 	Section  int       // index of the first section that is true, or -1
 	Cost     int64     // counted cost
+
+	env Env
 }
 
 // Pack is a compiled pack with its lists. It is immutable and safe for concurrent use.
@@ -156,40 +158,46 @@ func (p *Pack) Env(f *Facts, now time.Time) *Env {
 	return &Env{Facts: f, Now: now, Lists: p.lists}
 }
 
-// MissingForGreen returns the indices of the green_requires facts that are absent.
-func (p *Pack) MissingForGreen(f *Facts) []int {
-	var missing []int
-	for _, i := range p.greens {
-		if !f.Present(i) {
-			missing = append(missing, i)
-		}
-	}
-	return missing
-}
+// GreenRequires returns the indices of the green_requires facts, which must not be changed.
+func (p *Pack) GreenRequires() []int { return p.greens }
 
 // Run judges every section and rule on f, which must have the pack's schema. What
 // would take the counted cost beyond max_cost is an Error of code Cost, and so is
 // everything after it, whatever it would have cost. Sections come first and shadow
 // rules last, so that no shadow rule can take the budget of one that counts.
 func (p *Pack) Run(f *Facts, now time.Time) Run {
-	env := p.Env(f, now)
-	run := Run{Verdicts: make([]Verdict, len(p.rules)), Section: -1}
-	p.runSections(env, &run)
-	p.runRules(env, &run, false)
-	if p.shadows {
-		p.runRules(env, &run, true)
-	}
+	var run Run
+	p.RunInto(&run, f, now)
 	return run
+}
+
+// RunInto is Run into memory that is used again: whatever run held is overwritten.
+func (p *Pack) RunInto(run *Run, f *Facts, now time.Time) {
+	run.Section, run.Cost = -1, 0
+	run.Verdicts = emptied(run.Verdicts, len(p.rules))
+	run.Sections = emptied(run.Sections, len(p.sections))
+	run.env = Env{Facts: f, Now: now, Lists: p.lists}
+	p.runSections(&run.env, run)
+	p.runRules(&run.env, run, false)
+	if p.shadows {
+		p.runRules(&run.env, run, true)
+	}
+	run.env = Env{} // keeps nothing alive
+}
+
+func emptied(v []Verdict, n int) []Verdict {
+	if cap(v) < n {
+		return make([]Verdict, n)
+	}
+	v = v[:n]
+	clear(v)
+	return v
 }
 
 // mode is what Run needs of a rule besides its condition.
 type mode struct{ shadow, until, share, hitMissing bool }
 
 func (p *Pack) runSections(env *Env, run *Run) {
-	if len(p.sections) == 0 {
-		return
-	}
-	run.Sections = make([]Verdict, len(p.sections))
 	for i, cond := range p.sections {
 		v := &run.Sections[i]
 		v.Ran = true

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+	"sync"
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
@@ -57,15 +58,16 @@ func Parse(token string) (*JWS, error) {
 		return nil, malformed("token has a line break")
 	}
 	j := new(JWS)
-	if err := j.decode([]byte(token), first, second); err != nil {
+	// One piece of memory holds the token and its three decoded parts.
+	buf := append(make([]byte, 0, 2*len(token)), token...)
+	if err := j.decode(buf[:len(token):len(token)], buf[len(token):], first, second); err != nil {
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *JWS) decode(token []byte, first, second int) error {
-	// One buffer holds all three decoded parts.
-	buf, err := b64.AppendDecode(make([]byte, 0, b64.DecodedLen(len(token))+8), token[:first])
+func (j *JWS) decode(token, buf []byte, first, second int) error {
+	buf, err := b64.AppendDecode(buf, token[:first])
 	if err != nil {
 		return malformed("header is not canonical base64url")
 	}
@@ -88,21 +90,30 @@ func (j *JWS) decode(token []byte, first, second int) error {
 // written in another case means a sender and a reader that see different headers.
 var known = []string{"alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
 
+// docs keeps the memory into which headers are read; nothing of a header stays there.
+var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
+
 func (j *JWS) header(data []byte) error {
-	h, err := strictjson.Parse(data, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
-	if err != nil || h.Kind != strictjson.Object {
+	doc := docs.Get().(*strictjson.Doc)
+	defer func() {
+		doc.Reset()
+		docs.Put(doc)
+	}()
+	err := doc.Parse(data, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
+	h := doc.Root()
+	if err != nil || h.Kind() != strictjson.Object {
 		return malformed("header is not a strict JSON object")
 	}
-	if h.MisCased(known...) != "" {
+	if h.MisCased(known) {
 		return malformed("header has a registered name in another case")
 	}
-	for _, m := range h.Members {
-		text := m.Value.Kind == strictjson.String
-		switch m.Name {
+	for m, ok := h.First(); ok; m, ok = m.Next(h) {
+		text := m.Kind() == strictjson.String
+		switch m.Name() {
 		case "alg":
-			j.Alg = m.Value.Str
+			j.Alg = m.Str()
 		case "kid":
-			j.KeyID = m.Value.Str
+			j.KeyID = m.Str()
 		case "typ", "cty":
 		case "crit":
 			return malformed("header has crit")
@@ -112,7 +123,7 @@ func (j *JWS) header(data []byte) error {
 			text = true
 		}
 		if !text {
-			return malformed("header " + m.Name + " is not a string")
+			return malformed("header " + m.Name() + " is not a string")
 		}
 	}
 	return nil

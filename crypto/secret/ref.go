@@ -4,28 +4,40 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"strings"
+	"sync"
 )
 
 // MinRefKeyBytes is the least length of a reference key.
 const MinRefKeyBytes = 32
+
+const maxRefKeyID = 16
 
 // RefKey makes references: the same value under the same key always gives the
 // same reference, and without the key nobody can search it back. (A plain hash of
 // a PAN can be searched back in minutes.) The zero RefKey makes no references.
 // Safe for concurrent use.
 type RefKey struct {
-	id  string
-	key Bytes
+	id   string
+	key  Bytes
+	macs *sync.Pool // of *mac: the key is expanded once, not for each reference
+}
+
+// mac is an HMAC and memory for its input and output.
+type mac struct {
+	hash.Hash
+	buf []byte
 }
 
 // NewRefKey copies key. The id, 1 to 16 of a-z 0-9 _ -, is public: it stands in
 // every reference, so that a reference outlives a rotation. The error is ErrRefKey.
 func NewRefKey(id string, key []byte) (RefKey, error) {
-	if id == "" || len(id) > 16 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) < MinRefKeyBytes {
+	if id == "" || len(id) > maxRefKeyID || strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" || len(key) < MinRefKeyBytes {
 		return RefKey{}, ErrRefKey
 	}
-	return RefKey{id, NewBytes(key)}, nil
+	kept := NewBytes(key)
+	return RefKey{id, kept, &sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, kept.Reveal())} }}}, nil
 }
 
 // ID returns the public id of the key.
@@ -38,11 +50,17 @@ func (k RefKey) Ref(domain string, value []byte) string {
 	if k.key.Len() == 0 || len(value) == 0 {
 		return ""
 	}
-	mac := hmac.New(sha256.New, k.key.Reveal())
-	mac.Write([]byte(domain))
-	mac.Write([]byte{0})
-	mac.Write(value)
-	return k.id + ":" + hex.EncodeToString(mac.Sum(nil))
+	m := k.macs.Get().(*mac)
+	m.Reset()
+	m.buf = append(append(append(m.buf[:0], domain...), 0), value...)
+	m.Write(m.buf)
+	clear(m.buf) // it may hold a card number
+	sum := m.Sum(m.buf[:0])
+	var ref [maxRefKeyID + 1 + 2*sha256.Size]byte
+	out := hex.AppendEncode(append(append(ref[:0], k.id...), ':'), sum)
+	m.buf = sum[:0]
+	k.macs.Put(m)
+	return string(out)
 }
 
 // Ref returns the reference of the card number under k, in the domain "pan".

@@ -20,7 +20,8 @@ type Message struct {
 	iat, exp       int64
 	body           []byte
 	bodyHash       [sha256.Size]byte
-	claims         strictjson.Value
+	digest         string // hex of bodyHash
+	claims         []byte // the payload, strict JSON within claimsLimits
 	observed       []string
 }
 
@@ -50,7 +51,7 @@ func (m *Message) Expires() time.Time { return time.Unix(min(m.exp, maxNow), 0).
 
 // Claim returns the canonical JSON text of one claim; names match exactly.
 func (m *Message) Claim(name string) (text string, ok bool) {
-	v, ok := m.claims.Get(name)
+	v, ok := m.claimsValue().Get(name)
 	if !ok {
 		return "", false
 	}
@@ -59,17 +60,30 @@ func (m *Message) Claim(name string) (text string, ok bool) {
 	return string(w.Bytes()), true
 }
 
+// claimsLimits bounds a payload.
+var claimsLimits = strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxClaimsDepth, MaxValues: maxClaimsValues}
+
+// claimsValue reads the claims again: nothing on the way of a message needs the
+// whole tree.
+func (m *Message) claimsValue() strictjson.Value {
+	v, err := strictjson.Parse(m.claims, claimsLimits)
+	if err != nil {
+		return strictjson.Value{} // a Message that Open did not make
+	}
+	return v
+}
+
 // ClaimsJSON returns all claims as one canonical JSON object: members sorted by
 // the bytes of their names at every level, no blanks, numbers as they were sent.
 // The caller owns the slice.
 func (m *Message) ClaimsJSON() []byte {
 	w := canon.NewWriter(nil)
-	writeValue(w, m.claims)
+	writeValue(w, m.claimsValue())
 	return w.Bytes()
 }
 
 // Digest returns the SHA-256 of the body in hex.
-func (m *Message) Digest() string { return hex.EncodeToString(m.bodyHash[:]) }
+func (m *Message) Digest() string { return m.digest }
 
 // ReplayKey returns what is the same for every copy of this message, and for no
 // other: "pismo:" and the hex of a SHA-256 over counterpart, account, iat and body
@@ -77,15 +91,17 @@ func (m *Message) Digest() string { return hex.EncodeToString(m.bodyHash[:]) }
 // route: a copy on another route has the same key.
 func (m *Message) ReplayKey() string {
 	// Lengths stand before the texts, so that no two triples give the same bytes.
-	b := make([]byte, 0, 128)
-	for _, s := range []string{m.scheme, m.account} {
+	var buf [160]byte
+	b := buf[:0]
+	for _, s := range [...]string{m.scheme, m.account} {
 		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
 		b = append(b, s...)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(m.iat))
 	b = append(b, m.bodyHash[:]...)
 	sum := sha256.Sum256(b)
-	return m.scheme + ":" + hex.EncodeToString(sum[:])
+	b = append(append(b[:0], m.scheme...), ':')
+	return string(hex.AppendEncode(b, sum[:]))
 }
 
 func writeValue(w *canon.Writer, v strictjson.Value) {

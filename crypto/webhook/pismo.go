@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/jose"
@@ -217,14 +218,23 @@ type pismoClaims struct {
 // refused, since another reader may take it for the real one.
 var pismoNames = []string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
 
+// docs keeps the memory into which claims are read; nothing of a token stays there.
+var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
+
 // claims reads the payload, whose signature holds already: whatever is wrong with
 // it now is ErrClaims.
 func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Error) {
-	v, err := strictjson.Parse(payload, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxClaimsDepth, MaxValues: maxClaimsValues})
-	if err != nil || v.Kind != strictjson.Object {
+	doc := docs.Get().(*strictjson.Doc)
+	defer func() {
+		doc.Reset()
+		docs.Put(doc)
+	}()
+	err := doc.Parse(payload, claimsLimits)
+	v := doc.Root()
+	if err != nil || v.Kind() != strictjson.Object {
 		return c, refuse(ErrClaims, "payload is not a strict JSON object")
 	}
-	if v.MisCased(pismoNames...) != "" {
+	if v.MisCased(pismoNames) {
 		return c, refuse(ErrClaims, "a known claim is written in another case")
 	}
 	var ok bool
@@ -243,35 +253,35 @@ func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Erro
 		}
 	}
 	hash, _ := v.Get("body-hash")
-	if hash.Kind != strictjson.String {
+	if hash.Kind() != strictjson.String {
 		return c, refuse(ErrClaims, "body-hash is missing or not a string")
 	}
-	c.bodyHash = hash.Str
-	m.iat, m.exp, m.claims = c.iat, c.exp, v
+	c.bodyHash = hash.Str()
+	m.iat, m.exp, m.claims = c.iat, c.exp, payload
 	return c, p.parties(m, v)
 }
 
 // parties checks who sent the message, for whom, and under which key.
-func (p *pismo) parties(m *Message, v strictjson.Value) *Error {
+func (p *pismo) parties(m *Message, v strictjson.Cursor) *Error {
 	iss, _ := v.Get("iss")
-	if iss.Kind != strictjson.String || iss.Str != p.issuer {
+	if iss.Kind() != strictjson.String || iss.Str() != p.issuer {
 		return refuse(ErrClaims, "iss is not the issuer of this route")
 	}
 	sub, _ := v.Get("sub")
 	switch {
-	case sub.Kind == strictjson.String && slices.Contains(p.subjects, sub.Str):
-	case sub.Kind == strictjson.String && p.observe.subject:
+	case sub.Kind() == strictjson.String && slices.Contains(p.subjects, sub.Str()):
+	case sub.Kind() == strictjson.String && p.observe.subject:
 		m.saw(CheckSubject)
 	default:
 		return refuse(ErrClaims, "sub is not a subject of this route")
 	}
-	if kid, ok := v.Get("kid"); ok && (kid.Kind != strictjson.String || kid.Str != m.keyID) {
+	if kid, ok := v.Get("kid"); ok && (kid.Kind() != strictjson.String || kid.Str() != m.keyID) {
 		return refuse(ErrClaims, "kid is not the one of the header")
 	}
 	return p.account(m, v)
 }
 
-func (p *pismo) account(m *Message, v strictjson.Value) *Error {
+func (p *pismo) account(m *Message, v strictjson.Cursor) *Error {
 	id, ok := v.Get("account-id")
 	if !ok {
 		switch {
@@ -282,16 +292,16 @@ func (p *pismo) account(m *Message, v strictjson.Value) *Error {
 		}
 		return nil
 	}
-	if id.Kind != strictjson.String && id.Kind != strictjson.Number || !isAccount(id.Str) {
+	if id.Kind() != strictjson.String && id.Kind() != strictjson.Number || !isAccount(id.Str()) {
 		return refuse(ErrClaims, "account-id is neither a non-negative integer nor digits")
 	}
-	if len(p.accounts) > 0 && !slices.Contains(p.accounts, id.Str) {
+	if len(p.accounts) > 0 && !slices.Contains(p.accounts, id.Str()) {
 		if !p.observe.account {
 			return refuse(ErrClaims, "account-id is none of this route")
 		}
 		m.saw(CheckAccount)
 	}
-	m.account = id.Str
+	m.account = id.Str()
 	return nil
 }
 

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -57,4 +58,7 @@ func (v *Verifier) Scheme() string { return v.name }
 // Header returns the name of the header that carries the signature.
 func (v *Verifier) Header() string { return v.header }
 
-func (m *Message) hashBody() { m.bodyHash = sha256.Sum256(m.body) }
+func (m *Message) hashBody() {
+	m.bodyHash = sha256.Sum256(m.body)
+	m.digest = hex.EncodeToString(m.bodyHash[:])
+}

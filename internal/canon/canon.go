@@ -20,17 +20,25 @@ import (
 
 const hex = "0123456789abcdef"
 
+// asIs are the bytes that stand for themselves in a string.
+var asIs = func() (t [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if asIs[c] {
+			i++
+			continue
+		}
 		if c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' {
-				i++
-				continue
-			}
 			dst = append(dst, s[start:i]...)
 			dst = appendEscape(dst, c)
 			i++
@@ -88,6 +96,12 @@ func AppendFloat(dst []byte, f float64) []byte {
 		return dst
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// AppendTime appends t in UTC as a JSON string, in the form of RFC 3339 with as many
+// fractional digits as it has.
+func AppendTime(dst []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 }
 
 // Writer builds one JSON text; commas are its own affair. The zero Writer is
@@ -195,7 +209,9 @@ func (w *Writer) Strings(list []string) *Writer {
 
 // Time writes t in UTC as RFC 3339 with as many fractional digits as it has.
 func (w *Writer) Time(t time.Time) *Writer {
-	return w.String(t.UTC().Format(time.RFC3339Nano))
+	w.sep()
+	w.buf = AppendTime(w.buf, t)
+	return w
 }
 
 // Raw writes a JSON text that is canonical already.

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -148,6 +149,19 @@ func (c Cursor) Get(name string) (Cursor, bool) {
 		}
 	}
 	return Cursor{}, false
+}
+
+// MisCased reports whether the name of a member equals one of the known names
+// without regard to case, but not exactly.
+func (c Cursor) MisCased(known []string) bool {
+	for m, ok := c.First(); ok; m, ok = m.Next(c) {
+		if name := m.Name(); !slices.Contains(known, name) && slices.ContainsFunc(known, func(k string) bool {
+			return strings.EqualFold(name, k)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // Int64 is Value.Int64.

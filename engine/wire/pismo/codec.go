@@ -8,6 +8,7 @@ import (
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules"
 )
 
 // ErrConfig is wrapped by the errors of New.
@@ -85,6 +86,7 @@ const maxApps = 8
 type Codec struct {
 	cfg        Config
 	requestors map[string]string
+	facts      facts
 }
 
 // New returns a codec. The configuration is copied; its errors are ErrConfig.
@@ -106,7 +108,7 @@ func New(cfg Config) (*Codec, error) {
 	if cfg.NPL > NPLRed {
 		return nil, fmt.Errorf("%w: NPL is none of the named values", ErrConfig)
 	}
-	c := &Codec{cfg: copyConfig(cfg)}
+	c := &Codec{cfg: copyConfig(cfg), facts: factsOf(rules.EventV1())}
 	c.requestors = c.cfg.Requestors
 	for id, name := range c.requestors {
 		if !digitsOnly(id) || len(id) > 11 || !shortText(name) {

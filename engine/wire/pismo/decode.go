@@ -2,7 +2,9 @@ package pismo
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -33,16 +35,25 @@ const digestPrefix = 32
 // reference; pan_test.go plants one in every place.
 type decoding struct {
 	c       *Codec
+	doc     *strictjson.Doc
 	ev      *engine.Event
 	unknown int
 }
 
+// docs keeps the memory into which bodies are read; nothing of a body stays there.
+var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
+
 func (c *Codec) decode(m message) (*engine.Decoded, error) {
-	root, err := parse(m.body)
+	doc := docs.Get().(*strictjson.Doc)
+	defer func() {
+		doc.Reset()
+		docs.Put(doc)
+	}()
+	d := &decoding{c: c, doc: doc, ev: engine.NewEvent(rules.EventV1())}
+	root, err := d.parse(m.body)
 	if err != nil {
 		return nil, err
 	}
-	d := &decoding{c: c, ev: engine.NewEvent(rules.EventV1())}
 	if d.unknown, err = bodyShape.check(root, ""); err != nil {
 		return nil, err
 	}
@@ -64,9 +75,8 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 }
 
 // parse reads the body; the error names no place that the sender named.
-func parse(body []byte) (strictjson.Value, error) {
-	v, err := strictjson.Parse(body, strictjson.Limits{MaxBytes: MaxBody, MaxDepth: MaxDepth, MaxValues: MaxValues})
-	if err != nil {
+func (d *decoding) parse(body []byte) (v strictjson.Cursor, err error) {
+	if err := d.doc.Parse(body, strictjson.Limits{MaxBytes: MaxBody, MaxDepth: MaxDepth, MaxValues: MaxValues}); err != nil {
 		var bad *strictjson.Error
 		if !errors.As(err, &bad) {
 			return v, &engine.DecodeError{Offset: -1, Msg: "is not strict JSON"}
@@ -74,8 +84,8 @@ func parse(body []byte) (strictjson.Value, error) {
 		clean := &strictjson.Error{Offset: bad.Offset, Pointer: bodyShape.clipPointer(bad.Pointer), Msg: bad.Msg}
 		return v, &engine.DecodeError{Offset: clean.Offset, Pointer: clean.Pointer, Msg: clean.Msg, Err: clean}
 	}
-	if v.Kind != strictjson.Object {
-		return v, failAt(v.Off, "", "must be an object, not "+v.Kind.String())
+	if v = d.doc.Root(); v.Kind() != strictjson.Object {
+		return v, failAt(v.Off(), "", "must be an object, not "+v.Kind().String())
 	}
 	return v, nil
 }
@@ -97,7 +107,7 @@ type body struct {
 	cardType             string
 	program, bin         maybe
 	status, stage, combo maybe
-	network              strictjson.Value
+	network              strictjson.Cursor
 }
 
 // maybe is a text that may be absent; null is absent.
@@ -121,15 +131,23 @@ func (d *decoding) page(root object) body {
 	b.program = r.optionalID(card, "program_id")
 	b.combo = r.text(r.object(root, "combo_card", false), "status")
 	b.codes, b.hasList = r.list(root, "custom_codes")
-	b.network = r.object(root, "original_network_data", false).Value
+	b.network = r.object(root, "original_network_data", false).Cursor
 	b.err = r.err()
 	return b
 }
 
-// object is an object and the pointer to it.
+// object is the body, or a member of it that is an object.
 type object struct {
-	strictjson.Value
-	at string
+	strictjson.Cursor
+	name string // "" = the body
+}
+
+// at returns the pointer to a member.
+func (o object) at(member string) string {
+	if o.name == "" {
+		return "/" + member
+	}
+	return "/" + o.name + "/" + member
 }
 
 // fieldReader reads members strictly and keeps the first mistake.
@@ -149,18 +167,18 @@ func (r *fieldReader) fail(offset int, pointer, msg string) {
 }
 
 // present returns a member that is there and not null.
-func present(o object, name string) (strictjson.Value, bool) {
+func present(o object, name string) (strictjson.Cursor, bool) {
 	v, ok := o.Get(name)
-	return v, ok && v.Kind != strictjson.Null
+	return v, ok && v.Kind() != strictjson.Null
 }
 
-func (r *fieldReader) member(o object, name string, required bool, kind strictjson.Kind) (strictjson.Value, bool) {
+func (r *fieldReader) member(o object, name string, required bool, kind strictjson.Kind) (strictjson.Cursor, bool) {
 	v, ok := present(o, name)
 	switch {
 	case !ok && required:
-		r.fail(o.Off, o.at+"/"+name, "is required and missing")
-	case ok && v.Kind != kind:
-		r.fail(v.Off, o.at+"/"+name, "must be "+kind.String()+", not "+v.Kind.String())
+		r.fail(o.Off(), o.at(name), "is required and missing")
+	case ok && v.Kind() != kind:
+		r.fail(v.Off(), o.at(name), "must be "+kind.String()+", not "+v.Kind().String())
 		ok = false
 	}
 	return v, ok
@@ -168,20 +186,20 @@ func (r *fieldReader) member(o object, name string, required bool, kind strictjs
 
 func (r *fieldReader) object(o object, name string, required bool) object {
 	v, _ := r.member(o, name, required, strictjson.Object)
-	return object{v, o.at + "/" + name}
+	return object{v, name}
 }
 
 func (r *fieldReader) text(o object, name string) maybe {
 	v, ok := r.member(o, name, false, strictjson.String)
-	return maybe{v.Str, ok}
+	return maybe{v.Str(), ok}
 }
 
 func (r *fieldReader) required(o object, name string) string {
 	v, ok := r.member(o, name, true, strictjson.String)
-	if ok && v.Str == "" {
-		r.fail(v.Off, o.at+"/"+name, "must not be empty")
+	if ok && v.Str() == "" {
+		r.fail(v.Off(), o.at(name), "must not be empty")
 	}
-	return v.Str
+	return v.Str()
 }
 
 // id reads a required id: an integer from 0 to the greatest of 64 bits.
@@ -192,7 +210,7 @@ func (r *fieldReader) id(o object, name string) int64 {
 	}
 	n, ok := v.Int64()
 	if !ok || n < 0 {
-		r.fail(v.Off, o.at+"/"+name, "must be an integer without sign, fraction or exponent, within 63 bits")
+		r.fail(v.Off(), o.at(name), "must be an integer without sign, fraction or exponent, within 63 bits")
 	}
 	return n
 }
@@ -209,17 +227,18 @@ func (r *fieldReader) list(o object, name string) ([]string, bool) {
 	if !ok {
 		return nil, false
 	}
-	if len(v.Items) > MaxCodes {
-		r.fail(v.Off, o.at+"/"+name, "has more than "+strconv.Itoa(MaxCodes)+" items")
+	n := v.Len()
+	if n > MaxCodes {
+		r.fail(v.Off(), o.at(name), "has more than "+strconv.Itoa(MaxCodes)+" items")
 		return nil, true
 	}
-	list := make([]string, 0, len(v.Items))
-	for i, item := range v.Items {
-		if item.Kind != strictjson.String {
-			r.fail(item.Off, o.at+"/"+name+"/"+strconv.Itoa(i), "must be a string, not "+item.Kind.String())
+	list := make([]string, 0, n)
+	for item, ok := v.First(); ok; item, ok = item.Next(v) {
+		if item.Kind() != strictjson.String {
+			r.fail(item.Off(), o.at(name)+"/"+strconv.Itoa(len(list)), "must be a string, not "+item.Kind().String())
 			return nil, true
 		}
-		list = append(list, item.Str)
+		list = append(list, item.Str())
 	}
 	return list, true
 }
@@ -227,20 +246,20 @@ func (r *fieldReader) list(o object, name string) ([]string, bool) {
 // envelope sets what names the event.
 func (d *decoding) envelope(m message, b body) {
 	token := d.ident("pismo token", strconv.FormatInt(b.token, 10))
-	d.set("id", token+"."+m.digest[:min(digestPrefix, len(m.digest))])
-	d.set("at", m.iat)
-	d.set("kind", "authorize")
-	d.set("adapter", "pismo")
-	d.set("schema", int64(1))
-	d.set("tenant", m.account) // checked by the verifier; never account data
-	d.set("token.ref", token)
+	d.setText(d.c.facts.id, token+"."+m.digest[:min(digestPrefix, len(m.digest))])
+	d.setAny(d.c.facts.at, m.iat)
+	d.setText(d.c.facts.kind, "authorize")
+	d.setText(d.c.facts.adapter, "pismo")
+	d.setInt(d.c.facts.schema, 1)
+	d.setText(d.c.facts.tenant, m.account) // checked by the verifier; never account data
+	d.setText(d.c.facts.tokenRef, token)
 	switch b.brand {
 	case brandVisa:
-		d.set("token.network", "visa")
+		d.setText(d.c.facts.tokenNetwork, "visa")
 	case brandMastercard:
-		d.set("token.network", "mastercard")
+		d.setText(d.c.facts.tokenNetwork, "mastercard")
 	default:
-		d.enum("token.network", "network_brand", maybe{b.brand, true})
+		d.enum(d.c.facts.tokenNetwork, "network_brand", maybe{b.brand, true})
 	}
 }
 
@@ -250,22 +269,22 @@ func (d *decoding) card(m message, b body, sh *shape) {
 	find := panFinder{}
 	find.walk(b.network, "", sh, sh != nil)
 	if pan, err := secret.ParsePAN(find.best()); err == nil {
-		d.set("card.ref", pan.Ref(d.c.cfg.RefKey))
-		d.set("card.last4", pan.Last4())
+		d.setText(d.c.facts.cardRef, pan.Ref(d.c.cfg.RefKey))
+		d.setText(d.c.facts.cardLast4, pan.Last4())
 	} else {
 		id := m.account + "\x00" + strconv.FormatInt(b.cardID, 10)
-		d.set("card.ref", d.c.cfg.RefKey.Ref("pismo card", []byte(id)))
+		d.setText(d.c.facts.cardRef, d.c.cfg.RefKey.Ref("pismo card", []byte(id)))
 	}
 	if b.program.ok {
-		d.set("card.program", d.ident("pismo program", b.program.text))
+		d.setText(d.c.facts.cardProgram, d.ident("pismo program", b.program.text))
 	} else {
 		d.flag("missing_required:card.program_id")
 	}
 	d.bin(b)
-	d.enum("card.type", "card.type", maybe{b.cardType, true}, "PLASTIC", "VIRTUAL", "RECURRING", "TEMPORARY")
-	d.enum("card.status", "card.status", b.status, cardStatuses...)
-	d.enum("card.stage", "card.stage", b.stage, "unknown", "blocked", "unblocked")
-	d.enum("card.combo_status", "combo_card.status", b.combo, cardStatuses...)
+	d.enum(d.c.facts.cardType, "card.type", maybe{b.cardType, true}, "PLASTIC", "VIRTUAL", "RECURRING", "TEMPORARY")
+	d.enum(d.c.facts.cardStatus, "card.status", b.status, cardStatuses...)
+	d.enum(d.c.facts.cardStage, "card.stage", b.stage, "unknown", "blocked", "unblocked")
+	d.enum(d.c.facts.cardComboStatus, "combo_card.status", b.combo, cardStatuses...)
 }
 
 var cardStatuses = []string{"created", "normal", "damaged", "warning", "lost", "unknown"}
@@ -279,57 +298,55 @@ func (d *decoding) bin(b body) {
 		d.unknown++
 		d.flag("unusable:card.bin")
 	default:
-		d.set("card.bin", b.bin.text)
+		d.setText(d.c.facts.cardBin, b.bin.text)
 	}
 }
 
 // findings raises a guard for each of Pismo's codes and sets the facts that codes
 // prove. That a code is absent proves nothing, unless TrustedFindings says so.
 func (d *decoding) findings(b body) {
-	has := map[string]bool{}
-	kept := make([]string, 0, len(b.codes))
+	kept := b.codes[:0] // at most MaxCodes
 	for _, code := range b.codes {
 		if !shortText(code) {
 			d.unknown++
 			code = unreadableCode
 		}
-		kept = append(kept, code)
-		if has[code] {
+		again := slices.Contains(kept, code)
+		if kept = append(kept, code); again {
 			continue
 		}
-		has[code] = true
 		if g, ok := d.c.guard(code, b.cardType, b.program.text); ok {
 			d.ev.Guards = append(d.ev.Guards, g)
 		}
 	}
 	if b.hasList {
-		d.set("card.codes", kept)
+		d.setAny(d.c.facts.cardCodes, kept)
 	}
-	d.proven(b, has)
+	d.proven(b, func(code string) bool { return slices.Contains(kept, code) })
 }
 
 // unreadableCode stands for a code that cannot be kept: too long, not printable
 // ASCII, or digits that read as a card number.
 const unreadableCode = "unreadable_code"
 
-func (d *decoding) proven(b body, has map[string]bool) {
-	failed := has["OP1"] || has["HSE"]
+func (d *decoding) proven(b body, has func(code string) bool) {
+	failed := has("OP1") || has("HSE")
 	sure := d.c.cfg.TrustedFindings && b.hasList && !failed
 	switch {
-	case has["EXPCRD"]:
-		d.set("card.expired", true)
+	case has("EXPCRD"):
+		d.setBool(d.c.facts.cardExpired, true)
 	case sure:
-		d.set("card.expired", false)
+		d.setBool(d.c.facts.cardExpired, false)
 	}
 	switch {
-	case has["CED"]:
-		d.set("card.expiry_match", false)
+	case has("CED"):
+		d.setBool(d.c.facts.cardExpiryMatch, false)
 	case sure:
-		d.set("card.expiry_match", true)
+		d.setBool(d.c.facts.cardExpiryMatch, true)
 	}
 	switch {
-	case has["FR1"], has["FR2"]:
-		d.set("verify.cvv", "fail")
+	case has("FR1"), has("FR2"):
+		d.setText(d.c.facts.verifyCvv, "fail")
 	case failed: // Pismo perhaps did not check it, whatever the network saw
 		d.ev.Unset("verify.cvv")
 	}
@@ -342,19 +359,19 @@ func (d *decoding) flag(code string) {
 
 // enum sets a fact whose values the page lists; another value, an empty text
 // among them, is flagged, and kept as data where it can be.
-func (d *decoding) enum(fact, name string, value maybe, known ...string) {
+func (d *decoding) enum(fact int, name string, value maybe, known ...string) {
 	if !value.ok {
 		return
 	}
 	for _, k := range known {
 		if value.text == k {
-			d.set(fact, value.text)
+			d.setText(fact, value.text)
 			return
 		}
 	}
 	d.flag("unknown_value:" + name)
 	if shortText(value.text) {
-		d.set(fact, value.text)
+		d.setText(fact, value.text)
 	} else {
 		d.unknown++
 	}
@@ -385,9 +402,18 @@ func printable(s string) bool {
 	return true
 }
 
-// set sets a fact that fits the schema; what does not fit is absent and counted.
-func (d *decoding) set(name string, v any) {
-	if err := d.ev.Set(name, v); err != nil {
+// setText and its like set a fact that fits the schema; what does not fit is absent
+// and counted.
+func (d *decoding) setText(fact int, s string) { d.count1(d.ev.SetString(fact, s)) }
+
+func (d *decoding) setInt(fact int, n int64) { d.count1(d.ev.SetInt(fact, n)) }
+
+func (d *decoding) setBool(fact int, b bool) { d.count1(d.ev.SetBool(fact, b)) }
+
+func (d *decoding) setAny(fact int, v any) { d.count1(d.ev.SetAt(fact, v)) }
+
+func (d *decoding) count1(ok bool) {
+	if !ok {
 		d.unknown++
 	}
 }

@@ -2,6 +2,7 @@ package pismo
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/canon"
@@ -46,15 +47,13 @@ func (c *Codec) challenge(ev *engine.Event, d *engine.Decision) (engine.Reply, e
 		return engine.Reply{}, fmt.Errorf("%w: %s with action code %q", ErrEncode, d.Outcome, d.ActionCode)
 	}
 	visa := ev != nil && ev.Facts != nil && ev.Text("token.network") == "visa"
-	var methods []method
-	seen := map[string]bool{}
-	for _, channel := range d.StepUp {
-		offered := c.methods(channel, visa)
-		if len(offered) == 0 || seen[channel] {
+	methods := make([]method, 0, 2+maxApps)
+	for i, channel := range d.StepUp {
+		n := len(methods)
+		methods = c.appendMethods(methods, channel, visa)
+		if len(methods) == n || slices.Contains(d.StepUp[:i], channel) {
 			return engine.Reply{}, fmt.Errorf("%w: the step-up channel %q is not configured, or stands twice", ErrEncode, channel)
 		}
-		seen[channel] = true
-		methods = append(methods, offered...)
 	}
 	if len(methods) == 0 {
 		return engine.Reply{}, fmt.Errorf("%w: %s without a step-up method", ErrEncode, d.Outcome)
@@ -66,43 +65,35 @@ func (c *Codec) challenge(ev *engine.Event, d *engine.Decision) (engine.Reply, e
 // sample; an empty platform or source is left out.
 type method struct{ name, value, platform, source string }
 
-// methods returns the entries of a channel: several apps give several entries.
-// platform and source go to Visa only.
-func (c *Codec) methods(channel string, visa bool) []method {
-	var list []method
+// appendMethods appends the entries of a channel: several apps give several.
+// platform and source go to Visa only; without them, equal entries are one.
+func (c *Codec) appendMethods(list []method, channel string, visa bool) []method {
+	add := func(m method) {
+		if !visa {
+			m.platform, m.source = "", ""
+			if slices.Contains(list, m) {
+				return
+			}
+		}
+		list = append(list, m)
+	}
 	switch {
 	case channel == "sms" && c.cfg.SMS != nil:
-		list = []method{{name: "OTPSMS", source: c.cfg.SMS.Source}}
+		add(method{name: "OTPSMS", source: c.cfg.SMS.Source})
 	case channel == "call" && c.cfg.Call != nil:
-		list = []method{{name: "OTPCALL", value: c.cfg.Call.Number, source: c.cfg.Call.Source}}
+		add(method{name: "OTPCALL", value: c.cfg.Call.Number, source: c.cfg.Call.Source})
 	case channel == "app":
 		for _, app := range c.cfg.Apps {
-			list = append(list, method{"OTPAPP", app.URL, string(app.Platform), app.Source})
+			add(method{"OTPAPP", app.URL, string(app.Platform), app.Source})
 		}
 	}
-	if visa {
-		return list
-	}
-	return withoutVisa(list)
-}
-
-// withoutVisa drops what only Visa takes, and entries that are equal without it.
-func withoutVisa(list []method) []method {
-	var out []method
-	seen := map[string]bool{}
-	for _, m := range list {
-		if m.platform, m.source = "", ""; !seen[m.value] {
-			seen[m.value] = true
-			out = append(out, m)
-		}
-	}
-	return out
+	return list
 }
 
 // reply writes the answer: approve, action_code, then step_up_methods where there
 // are any.
 func reply(approve bool, action string, methods []method) engine.Reply {
-	w := canon.NewWriter(nil)
+	w := canon.NewWriter(make([]byte, 0, 48+96*len(methods)))
 	w.Object().Key("approve").Bool(approve).Key("action_code").String(action)
 	if len(methods) > 0 {
 		w.Key("step_up_methods").Array()

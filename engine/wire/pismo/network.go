@@ -26,7 +26,7 @@ var (
 // string and is not read; where Pismo passes its decrypted content on, it stands in
 // its place as an object.
 func (d *decoding) networkData(b body) {
-	if b.network.Kind != strictjson.Object {
+	if b.network.Kind() != strictjson.Object {
 		return
 	}
 	switch b.brand {
@@ -39,164 +39,168 @@ func (d *decoding) networkData(b body) {
 }
 
 // vts reads a request of the Visa Token Service.
-func (d *decoding) vts(root strictjson.Value) {
+func (d *decoding) vts(root strictjson.Cursor) {
 	sealed := d.group(root, "encryptedData", strictjson.String)
-	in := func(name string) []strictjson.Value {
-		return []strictjson.Value{d.group(root, name), d.group(sealed, name)}
-	}
-	token, device, risk := in("tokenInfo"), in("deviceInfo"), append(in("riskInformation"), root)
+	token := []strictjson.Cursor{d.group(root, "tokenInfo"), d.group(sealed, "tokenInfo")}
+	device := []strictjson.Cursor{d.group(root, "deviceInfo"), d.group(sealed, "deviceInfo")}
+	risk := []strictjson.Cursor{d.group(root, "riskInformation"), d.group(sealed, "riskInformation"), root}
 
-	d.requestor(append([]strictjson.Value{root}, token...), "tokenRequestorID", "tokenRequestorId")
+	d.requestor([]strictjson.Cursor{root, token[0], token[1]}, "tokenRequestorID", "tokenRequestorId")
 	d.tokenType(token, vtsTokenTypes)
-	d.source([]strictjson.Value{root}, "panSource", vtsSources)
+	d.source([]strictjson.Cursor{root}, "panSource", vtsSources)
 	d.recommendation(risk, "visaTokenDecisioning", vtsDecisions)
-	d.walletScore("wallet.device_score", risk, "walletProviderDeviceScore")
-	d.walletScore("wallet.account_score", risk, "walletProviderAccountScore")
-	d.reasons("wallet.reasons", risk, "walletProviderReasonCodes")
-	d.accountRef([]strictjson.Value{root}, "walletAccountEmailAddressHash")
+	d.walletScore(d.c.facts.walletDeviceScore, risk, "walletProviderDeviceScore")
+	d.walletScore(d.c.facts.walletAccountScore, risk, "walletProviderAccountScore")
+	d.reasons(d.c.facts.walletReasons, risk, "walletProviderReasonCodes")
+	d.accountRef([]strictjson.Cursor{root}, "walletAccountEmailAddressHash")
 	d.riskScore(risk, "visaTokenScore", "visa_0_99", 1, 99)
 	d.cvv(root)
 	d.avs(root)
 
-	d.keyedRef("device.ref", "device", device, "deviceID", "deviceId")
-	d.lower("device.type", device, "deviceType")
-	d.lower("device.os", device, "osType")
-	d.verbatim("device.language", device, "deviceLanguageCode")
+	d.keyedRef(d.c.facts.deviceRef, "device", device, "deviceID", "deviceId")
+	d.lower(d.c.facts.deviceType, device, "deviceType")
+	d.lower(d.c.facts.deviceOs, device, "osType")
+	d.verbatim(d.c.facts.deviceLanguage, device, "deviceLanguageCode")
 	d.ip(device, true, "deviceIPAddressV4", "deviceIpAddressV4")
 	d.location(device, "deviceLocation")
-	d.count("vel.tokens_card_active", token, "numberOfActiveTokensForPAN")
+	d.count(d.c.facts.velTokensCardActive, token, "numberOfActiveTokensForPAN")
 }
 
 // mdes reads a request of Mastercard's Digital Enablement Service. Whether the
 // card's security code matched stands in its answer, not in the request.
-func (d *decoding) mdes(root strictjson.Value) {
-	device := []strictjson.Value{d.group(root, "deviceInfo")}
-	advice := []strictjson.Value{d.group(root, "walletProviderDecisioningInfo")}
-	var data, holder []strictjson.Value
+func (d *decoding) mdes(root strictjson.Cursor) {
+	device := []strictjson.Cursor{d.group(root, "deviceInfo")}
+	advice := []strictjson.Cursor{d.group(root, "walletProviderDecisioningInfo")}
+	var data, holder []strictjson.Cursor
 	for _, name := range []string{"fundingAccountInfo", "cardInfo"} {
 		funds := d.group(root, name)
 		sealed := d.group(funds, "encryptedPayload", strictjson.String)
-		for _, v := range []strictjson.Value{
+		for _, v := range []strictjson.Cursor{
 			d.group(funds, "fundingAccountData"), d.group(sealed, "encryptedData", strictjson.String),
 			d.group(funds, "encryptedData", strictjson.String),
 		} {
 			data, holder = append(data, v), append(holder, d.group(v, "accountHolderData"))
 		}
 	}
-	top := []strictjson.Value{root}
-	where := append(append([]strictjson.Value{}, device...), holder...)
+	top := []strictjson.Cursor{root}
+	where := append(append([]strictjson.Cursor{}, device...), holder...)
 
 	d.requestor(top, "tokenRequestorId", "tokenRequestorID")
 	d.tokenType(top, mdesTokenTypes)
 	d.source(data, "source", mdesSources)
 	d.recommendation(advice, "recommendedDecision", mdesDecisions)
-	d.walletScore("wallet.device_score", advice, "deviceScore")
-	d.walletScore("wallet.account_score", advice, "accountScore")
-	d.walletScore("wallet.phone_score", advice, "phoneNumberScore")
-	d.reasons("wallet.reasons", advice, "recommendationReasons")
-	d.verbatim("wallet.model_version", advice, "recommendationStandardVersion", "recommendationAlgorithmVersion")
+	d.walletScore(d.c.facts.walletDeviceScore, advice, "deviceScore")
+	d.walletScore(d.c.facts.walletAccountScore, advice, "accountScore")
+	d.walletScore(d.c.facts.walletPhoneScore, advice, "phoneNumberScore")
+	d.reasons(d.c.facts.walletReasons, advice, "recommendationReasons")
+	d.verbatim(d.c.facts.walletModelVersion, advice, "recommendationStandardVersion", "recommendationAlgorithmVersion")
 	d.accountRef(top, "accountIdHash")
 	d.unverifiedInsights(d.group(root, "securityServicesInsights"))
 
-	d.keyedRef("device.ref", "device", device, "serialNumber")
-	d.lower("device.type", device, "formFactor")
-	d.lower("device.os", device, "osName")
+	d.keyedRef(d.c.facts.deviceRef, "device", device, "serialNumber")
+	d.lower(d.c.facts.deviceType, device, "formFactor")
+	d.lower(d.c.facts.deviceOs, device, "osName")
 	d.ip(where, false, "sourceIp", "deviceIpAddress")
 	d.location(where, "deviceLocation")
-	d.count("vel.tokens_card_active", top, "activeTokenCount")
+	d.count(d.c.facts.velTokensCardActive, top, "activeTokenCount")
 }
 
 // unverifiedInsights reads Mastercard's Token Provisioning Insights, announced
 // for August 2026 as a risk score with reasons. The names of the members are a
 // guess that no counterpart has confirmed; scores from 0 to 1000 are taken.
-func (d *decoding) unverifiedInsights(v strictjson.Value) {
-	in := []strictjson.Value{v}
+func (d *decoding) unverifiedInsights(v strictjson.Cursor) {
+	in := []strictjson.Cursor{v}
 	d.riskScore(in, "riskScore", "mc_tpi", 0, 1000)
 	d.riskScore(in, "score", "mc_tpi", 0, 1000)
-	d.reasons("network_risk.reasons", in, "reasons")
-	d.reasons("network_risk.reasons", in, "reasonCodes")
+	d.reasons(d.c.facts.networkRiskReasons, in, "reasons")
+	d.reasons(d.c.facts.networkRiskReasons, in, "reasonCodes")
 }
 
 // channel: what a device holds or a known wallet asked for is a wallet token; a
 // token for merchants escapes the wallet's floor, so it comes second.
 func (d *decoding) channel() {
-	kind, requestor := d.ev.Text("token.type"), d.ev.Text("token.requestor")
+	f := &d.c.facts
+	kind, _ := d.ev.StringAt(f.tokenType)
+	requestor, _ := d.ev.StringAt(f.tokenRequestor)
 	switch {
 	case kind == "device" || requestor != "" && requestor != "merchant":
-		d.set("token.channel", "wallet")
+		d.setText(d.c.facts.tokenChannel, "wallet")
 	case kind == "cof" || kind == "ecom" || kind == "static":
-		d.set("token.channel", "merchant")
+		d.setText(d.c.facts.tokenChannel, "merchant")
 	}
 }
 
 // group returns a member that is an object. Nothing and null are no mistake, nor
 // is a value of one of the kinds in passed, which is left alone.
-func (d *decoding) group(o strictjson.Value, name string, passed ...strictjson.Kind) strictjson.Value {
+func (d *decoding) group(o strictjson.Cursor, name string, passed ...strictjson.Kind) strictjson.Cursor {
 	v, ok := o.Get(name)
-	if !ok || v.Kind == strictjson.Null {
-		return strictjson.Value{}
+	if !ok || v.Kind() == strictjson.Null {
+		return strictjson.Cursor{}
 	}
-	if v.Kind == strictjson.Object {
+	if v.Kind() == strictjson.Object {
 		return v
 	}
 	for _, k := range passed {
-		if v.Kind == k {
-			return strictjson.Value{}
+		if v.Kind() == k {
+			return strictjson.Cursor{}
 		}
 	}
 	d.unknown++
-	return strictjson.Value{}
+	return strictjson.Cursor{}
 }
 
 // find returns the first member of one of the names, that is there and neither
 // null nor an empty text, in the first of the objects that has one.
-func find(in []strictjson.Value, names ...string) (strictjson.Value, bool) {
+func find(in []strictjson.Cursor, names ...string) (strictjson.Cursor, bool) {
 	for _, o := range in {
+		if o.Kind() != strictjson.Object {
+			continue
+		}
 		for _, name := range names {
 			v, ok := o.Get(name)
-			if ok && v.Kind != strictjson.Null && !(v.Kind == strictjson.String && v.Str == "") {
+			if k := v.Kind(); ok && k != strictjson.Null && !(k == strictjson.String && v.Str() == "") {
 				return v, true
 			}
 		}
 	}
-	return strictjson.Value{}, false
+	return strictjson.Cursor{}, false
 }
 
 // text returns a member that is a string fit to be kept.
-func (d *decoding) text(in []strictjson.Value, names ...string) (string, bool) {
+func (d *decoding) text(in []strictjson.Cursor, names ...string) (string, bool) {
 	v, ok := find(in, names...)
 	if !ok {
 		return "", false
 	}
-	if v.Kind != strictjson.String || !shortText(v.Str) {
+	if v.Kind() != strictjson.String || !shortText(v.Str()) {
 		d.unknown++
 		return "", false
 	}
-	return v.Str, true
+	return v.Str(), true
 }
 
-func (d *decoding) verbatim(fact string, in []strictjson.Value, names ...string) {
+func (d *decoding) verbatim(fact int, in []strictjson.Cursor, names ...string) {
 	if s, ok := d.text(in, names...); ok {
-		d.set(fact, s)
+		d.setText(fact, s)
 	}
 }
 
-func (d *decoding) lower(fact string, in []strictjson.Value, names ...string) {
+func (d *decoding) lower(fact int, in []strictjson.Cursor, names ...string) {
 	if s, ok := d.text(in, names...); ok {
-		d.set(fact, strings.ToLower(s))
+		d.setText(fact, strings.ToLower(s))
 	}
 }
 
 // integer returns a whole number from least to most, given as a number or as a
 // string of digits; a leading zero is taken in two digits, as Visa writes scores.
-func (d *decoding) integer(in []strictjson.Value, least, most int64, names ...string) (int64, bool) {
+func (d *decoding) integer(in []strictjson.Cursor, least, most int64, names ...string) (int64, bool) {
 	v, ok := find(in, names...)
 	if !ok {
 		return 0, false
 	}
 	n, ok := v.Int64()
-	if v.Kind == strictjson.String && digitsOnly(v.Str) && len(v.Str) <= 4 && (v.Str[0] != '0' || len(v.Str) <= 2) {
-		parsed, err := strconv.ParseInt(v.Str, 10, 64)
+	if v.Kind() == strictjson.String && digitsOnly(v.Str()) && len(v.Str()) <= 4 && (v.Str()[0] != '0' || len(v.Str()) <= 2) {
+		parsed, err := strconv.ParseInt(v.Str(), 10, 64)
 		n, ok = parsed, err == nil
 	}
 	if !ok || n < least || n > most {
@@ -206,58 +210,65 @@ func (d *decoding) integer(in []strictjson.Value, least, most int64, names ...st
 	return n, true
 }
 
-func digitsOnly(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+func digitsOnly(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
 
-func (d *decoding) walletScore(fact string, in []strictjson.Value, name string) {
+func (d *decoding) walletScore(fact int, in []strictjson.Cursor, name string) {
 	if n, ok := d.integer(in, 1, 5, name); ok {
-		d.set(fact, n)
+		d.setInt(fact, n)
 	}
 }
 
-func (d *decoding) count(fact string, in []strictjson.Value, name string) {
+func (d *decoding) count(fact int, in []strictjson.Cursor, name string) {
 	if n, ok := d.integer(in, 0, 9999, name); ok {
-		d.set(fact, n)
+		d.setInt(fact, n)
 	}
 }
 
 // riskScore sets the network's score. Visa's 00 means that there is none.
-func (d *decoding) riskScore(in []strictjson.Value, name, scale string, least, most int64) {
+func (d *decoding) riskScore(in []strictjson.Cursor, name, scale string, least, most int64) {
 	n, ok := d.integer(in, 0, most, name)
 	if ok && n >= least {
-		d.set("network_risk.score", n)
-		d.set("network_risk.scale", scale)
+		d.setInt(d.c.facts.networkRiskScore, n)
+		d.setText(d.c.facts.networkRiskScale, scale)
 	}
 }
 
-func (d *decoding) requestor(in []strictjson.Value, names ...string) {
+func (d *decoding) requestor(in []strictjson.Cursor, names ...string) {
 	v, ok := find(in, names...)
 	if !ok {
 		return
 	}
-	if v.Kind != strictjson.String && v.Kind != strictjson.Number || !digitsOnly(v.Str) || len(v.Str) > 11 {
+	if v.Kind() != strictjson.String && v.Kind() != strictjson.Number || !digitsOnly(v.Str()) || len(v.Str()) > 11 {
 		d.unknown++
 		return
 	}
-	d.set("token.requestor_id", v.Str)
-	if name, ok := d.c.requestors[v.Str]; ok {
-		d.set("token.requestor", name)
+	d.setText(d.c.facts.tokenRequestorId, v.Str())
+	if name, ok := d.c.requestors[v.Str()]; ok {
+		d.setText(d.c.facts.tokenRequestor, name)
 	}
 }
 
-func (d *decoding) tokenType(in []strictjson.Value, known map[string]string) {
+func (d *decoding) tokenType(in []strictjson.Cursor, known map[string]string) {
 	s, ok := d.text(in, "tokenType")
 	if !ok {
 		return
 	}
 	if name, ok := known[s]; ok {
-		d.set("token.type", name)
+		d.setText(d.c.facts.tokenType, name)
 		return
 	}
 	d.flag("unknown_value:tokenType")
-	d.set("token.type", strings.ToLower(s))
+	d.setText(d.c.facts.tokenType, strings.ToLower(s))
 }
 
-func (d *decoding) source(in []strictjson.Value, name string, known map[string]string) {
+func (d *decoding) source(in []strictjson.Cursor, name string, known map[string]string) {
 	s, ok := d.text(in, name)
 	if !ok {
 		return
@@ -265,37 +276,37 @@ func (d *decoding) source(in []strictjson.Value, name string, known map[string]s
 	if canonical, ok := known[s]; ok {
 		s = canonical
 	}
-	d.set("token.source", strings.ToLower(s))
+	d.setText(d.c.facts.tokenSource, strings.ToLower(s))
 }
 
 // recommendation keeps an unknown one as data; the engine's floor is yellow for it.
-func (d *decoding) recommendation(in []strictjson.Value, name string, known map[string]string) {
+func (d *decoding) recommendation(in []strictjson.Cursor, name string, known map[string]string) {
 	s, ok := d.text(in, name)
 	if !ok {
 		return
 	}
 	if canonical, ok := known[s]; ok {
-		d.set("wallet.recommendation", canonical)
+		d.setText(d.c.facts.walletRecommendation, canonical)
 		return
 	}
 	d.flag("unknown_value:" + name)
-	d.set("wallet.recommendation", s)
+	d.setText(d.c.facts.walletRecommendation, s)
 }
 
 // reasons reads a list of reasons, or a text with commas or bars between them.
-func (d *decoding) reasons(fact string, in []strictjson.Value, name string) {
+func (d *decoding) reasons(fact int, in []strictjson.Cursor, name string) {
 	v, ok := find(in, name)
 	if !ok {
 		return
 	}
 	var raw []string
-	switch v.Kind {
+	switch v.Kind() {
 	case strictjson.String:
-		raw = strings.FieldsFunc(v.Str, func(r rune) bool { return r == ',' || r == '|' })
+		raw = strings.FieldsFunc(v.Str(), func(r rune) bool { return r == ',' || r == '|' })
 	case strictjson.Array:
-		for _, item := range v.Items {
-			if item.Kind == strictjson.String {
-				raw = append(raw, item.Str)
+		for item, ok := v.First(); ok; item, ok = item.Next(v) {
+			if item.Kind() == strictjson.String {
+				raw = append(raw, item.Str())
 			} else {
 				d.unknown++
 			}
@@ -304,7 +315,7 @@ func (d *decoding) reasons(fact string, in []strictjson.Value, name string) {
 		d.unknown++
 		return
 	}
-	d.set(fact, d.canonical(raw))
+	d.setAny(fact, d.canonical(raw))
 }
 
 // canonical bounds unknown reasons alone: a known one must not be lost behind noise.
@@ -327,46 +338,46 @@ func (d *decoding) canonical(raw []string) []string {
 	return out
 }
 
-func (d *decoding) accountRef(in []strictjson.Value, name string) {
+func (d *decoding) accountRef(in []strictjson.Cursor, name string) {
 	if s, ok := d.identifier(in, name); ok {
-		d.set("wallet.account_ref", d.ident("wallet account", s))
+		d.setText(d.c.facts.walletAccountRef, d.ident("wallet account", s))
 	}
 }
 
 // keyedRef sets a reference to an identifier that is personal data itself.
-func (d *decoding) keyedRef(fact, domain string, in []strictjson.Value, names ...string) {
+func (d *decoding) keyedRef(fact int, domain string, in []strictjson.Cursor, names ...string) {
 	if s, ok := d.identifier(in, names...); ok {
-		d.set(fact, d.c.cfg.RefKey.Ref(domain, []byte(s)))
+		d.setText(fact, d.c.cfg.RefKey.Ref(domain, []byte(s)))
 	}
 }
 
-func (d *decoding) identifier(in []strictjson.Value, names ...string) (string, bool) {
+func (d *decoding) identifier(in []strictjson.Cursor, names ...string) (string, bool) {
 	v, ok := find(in, names...)
 	if !ok {
 		return "", false
 	}
-	if v.Kind != strictjson.String || len(v.Str) > MaxRefText {
+	if v.Kind() != strictjson.String || len(v.Str()) > MaxRefText {
 		d.unknown++
 		return "", false
 	}
-	return v.Str, true
+	return v.Str(), true
 }
 
 // cvv reads Visa's result of the security code: M matched, N did not. P was not
 // processed because none was given, as in push provisioning. For S and U nobody
 // can tell, so the fact stays absent.
-func (d *decoding) cvv(root strictjson.Value) {
-	s, ok := d.text([]strictjson.Value{root}, "cvv2ResultsCode")
+func (d *decoding) cvv(root strictjson.Cursor) {
+	s, ok := d.text([]strictjson.Cursor{root}, "cvv2ResultsCode")
 	if !ok {
 		return
 	}
 	switch s {
 	case "M":
-		d.set("verify.cvv", "match")
+		d.setText(d.c.facts.verifyCvv, "match")
 	case "N":
-		d.set("verify.cvv", "fail")
+		d.setText(d.c.facts.verifyCvv, "fail")
 	case "P":
-		d.set("verify.cvv", "absent")
+		d.setText(d.c.facts.verifyCvv, "absent")
 	case "S", "U":
 	default:
 		d.unknown++
@@ -381,8 +392,8 @@ var avsCodes = map[string][2]string{
 	"U": {}, "W": {"match", "fail"}, "X": {"match", "match"}, "Y": {"match", "match"}, "Z": {"match", "fail"},
 }
 
-func (d *decoding) avs(root strictjson.Value) {
-	s, ok := d.text([]strictjson.Value{root}, "addressVerificationResultCode")
+func (d *decoding) avs(root strictjson.Cursor) {
+	s, ok := d.text([]strictjson.Cursor{root}, "addressVerificationResultCode")
 	if !ok {
 		return
 	}
@@ -392,14 +403,14 @@ func (d *decoding) avs(root strictjson.Value) {
 		return
 	}
 	if result[0] != "" {
-		d.set("verify.avs_postal", result[0])
+		d.setText(d.c.facts.verifyAvsPostal, result[0])
 	}
 	if result[1] != "" {
-		d.set("verify.avs_street", result[1])
+		d.setText(d.c.facts.verifyAvsStreet, result[1])
 	}
 }
 
-func (d *decoding) ip(in []strictjson.Value, only4 bool, names ...string) {
+func (d *decoding) ip(in []strictjson.Cursor, only4 bool, names ...string) {
 	s, ok := d.text(in, names...)
 	if !ok {
 		return
@@ -409,12 +420,12 @@ func (d *decoding) ip(in []strictjson.Value, only4 bool, names ...string) {
 		d.unknown++
 		return
 	}
-	d.set("device.ip", addr.String())
+	d.setText(d.c.facts.deviceIp, addr.String())
 }
 
 // location reads "+37/-121" and "38.63,-90.25": latitude and longitude in degrees,
 // without exponent. Both facts are set or none.
-func (d *decoding) location(in []strictjson.Value, name string) {
+func (d *decoding) location(in []strictjson.Cursor, name string) {
 	s, ok := d.text(in, name)
 	if !ok {
 		return
@@ -430,8 +441,8 @@ func (d *decoding) location(in []strictjson.Value, name string) {
 		d.unknown++
 		return
 	}
-	d.set("device.lat", lat)
-	d.set("device.lon", lon)
+	d.setAny(d.c.facts.deviceLat, lat)
+	d.setAny(d.c.facts.deviceLon, lon)
 }
 
 func degrees(s string, most float64) (float64, bool) {

@@ -36,20 +36,19 @@ func (f *panFinder) best() string {
 
 // walk visits v. sh is what this package knows of v's members, nil when it knows
 // nothing; known tells whether v itself stands under a known name.
-func (f *panFinder) walk(v strictjson.Value, name string, sh *shape, known bool) {
-	switch v.Kind {
+func (f *panFinder) walk(v strictjson.Cursor, name string, sh *shape, known bool) {
+	switch v.Kind() {
 	case strictjson.Object:
-		for i := range v.Members {
-			m := &v.Members[i]
-			child, ok := sh.child(m.Name)
-			f.walk(m.Value, m.Name, child, ok || known && sh == nil)
+		for m, more := v.First(); more; m, more = m.Next(v) {
+			child, ok := sh.child(m.Name())
+			f.walk(m, m.Name(), child, ok || known && sh == nil)
 		}
 	case strictjson.Array:
-		for _, item := range v.Items {
+		for item, more := v.First(); more; item, more = item.Next(v) {
 			f.walk(item, name, sh, known)
 		}
 	case strictjson.String, strictjson.Number:
-		f.visit(v.Str, name, known)
+		f.visit(v.Str(), name, known)
 	}
 }
 
@@ -84,19 +83,21 @@ func foldName(name string) string {
 // panDigits returns the digits of a text of nothing but digits, blanks and
 // hyphens, else "".
 func panDigits(text string) string {
-	if len(text) > 2*maxPAN {
+	if len(text) < minPAN || len(text) > 2*maxPAN {
 		return ""
 	}
-	var b strings.Builder
+	var digits [2 * maxPAN]byte
+	n := 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c >= '0' && c <= '9':
-			b.WriteByte(c)
+			digits[n] = c
+			n++
 		case c != ' ' && c != '-':
 			return ""
 		}
 	}
-	return b.String()
+	return string(digits[:n])
 }
 
 // likelyPAN tells a card number from an IMEI or the number of a SIM, which carry
@@ -124,6 +125,9 @@ func likelyPAN(digits string) bool {
 // hidesPAN reports whether text contains a run of digits, blanks or hyphens
 // between them allowed, in which 13 to 19 digits in a row pass the check digit.
 func hidesPAN(text string) bool {
+	if len(text) < minLoosePAN {
+		return false
+	}
 	var run []byte
 	for i := 0; i <= len(text); i++ {
 		if i < len(text) {

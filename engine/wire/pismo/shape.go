@@ -1,8 +1,11 @@
 package pismo
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -10,7 +13,43 @@ import (
 // the shapes of those that are objects. A nil shape means that nothing is known of
 // what lies below. Names come from the sources that doc.go gives; that a name is
 // here does not mean that its value is read.
-type shape struct{ members map[string]*shape }
+type shape struct {
+	members map[string]*shape
+	table   []entry // of members, by hash: open addressing, at most half full
+}
+
+type entry struct {
+	name  string // "" = empty
+	child *shape
+}
+
+// hash spreads names by what most of them differ in.
+func hash(name string) int {
+	n := len(name)
+	return n*7 ^ int(name[0])*31 ^ int(name[n/2])*3 ^ int(name[n-1])*13
+}
+
+// sealed makes the table of a shape that is complete: a member is looked up for each
+// name of each message, and a map takes three times as long.
+func (s *shape) sealed() *shape {
+	size := 4
+	for size < 2*len(s.members) {
+		size *= 2
+	}
+	s.table = make([]entry, size)
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		child := s.members[name]
+		if child != nil && child.table == nil {
+			child.sealed()
+		}
+		i := hash(name) & (size - 1)
+		for s.table[i].name != "" {
+			i = (i + 1) & (size - 1)
+		}
+		s.table[i] = entry{name, child}
+	}
+	return s
+}
 
 // names makes a shape of members of which nothing more is known; a blank
 // separates two names.
@@ -30,11 +69,15 @@ func (s *shape) with(name string, child *shape) *shape {
 
 // child returns the shape of a member, and whether the name is known.
 func (s *shape) child(name string) (*shape, bool) {
-	if s == nil {
+	if s == nil || name == "" {
 		return nil, false
 	}
-	child, ok := s.members[name]
-	return child, ok
+	for i := hash(name) & (len(s.table) - 1); s.table[i].name != ""; i = (i + 1) & (len(s.table) - 1) {
+		if s.table[i].name == name {
+			return s.table[i].child, true
+		}
+	}
+	return nil, false
 }
 
 // misCased reports whether name equals a known name without regard to case, but
@@ -51,24 +94,34 @@ func (s *shape) misCased(name string) bool {
 	return false
 }
 
-// check refuses mis-cased names and counts unknown ones, in v and below.
-func (s *shape) check(v strictjson.Value, at string) (unknown int, err error) {
-	if s == nil || v.Kind != strictjson.Object {
+// check refuses mis-cased names and counts unknown ones, in v, which stands at the
+// pointer at, and below.
+func (s *shape) check(v strictjson.Cursor, at string) (unknown int, err error) {
+	unknown, wrong := s.count(v)
+	if wrong == nil {
+		return unknown, nil
+	}
+	wrong.Pointer = at + wrong.Pointer
+	return 0, wrong
+}
+
+func (s *shape) count(v strictjson.Cursor) (unknown int, wrong *engine.DecodeError) {
+	if s == nil || v.Kind() != strictjson.Object {
 		return 0, nil
 	}
-	for i := range v.Members {
-		m := &v.Members[i]
-		child, ok := s.child(m.Name)
+	for m, more := v.First(); more; m, more = m.Next(v) {
+		child, ok := s.child(m.Name())
 		switch {
-		case ok && m.Value.Kind != strictjson.Object:
+		case ok && (child == nil || m.Kind() != strictjson.Object):
 		case ok:
-			n, err := child.check(m.Value, at+"/"+m.Name)
-			if err != nil {
-				return 0, err
+			n, wrong := child.count(m)
+			if wrong != nil {
+				wrong.Pointer = "/" + m.Name() + wrong.Pointer
+				return 0, wrong
 			}
 			unknown += n
-		case s.misCased(m.Name):
-			return 0, failAt(m.Off, at, "a name here differs from a known one only in case")
+		case s.misCased(m.Name()):
+			return 0, failAt(m.NameOff(), "", "a name here differs from a known one only in case")
 		default:
 			unknown++
 		}
@@ -99,7 +152,7 @@ var (
 	cardShape  = names("id type program_id bin status stage")
 	comboShape = names("status")
 	bodyShape  = names("token_id network_brand custom_codes original_network_data").
-			with("card", cardShape).with("combo_card", comboShape)
+			with("card", cardShape).with("combo_card", comboShape).sealed()
 
 	vtsDevice = names(`deviceID deviceId deviceLanguageCode osType osVersion osBuildID deviceType deviceIDType
 		deviceManufacturer deviceBrand deviceModel deviceName deviceNumber deviceIndex deviceLocation
@@ -123,7 +176,7 @@ var (
 		dateTimeOfEvent messageReasonCode actionCode stipReasonCode termsAndConditions tokenProviderCode
 		visaTokenScore visaTokenDecisioning walletProviderAccountScore walletProviderDeviceScore walletProviderReasonCodes`).
 		with("tokenInfo", vtsToken).with("deviceInfo", vtsDevice).with("riskInformation", vtsRisk).
-		with("cardholderInfo", vtsHolder).with("encryptedData", vtsSealed)
+		with("cardholderInfo", vtsHolder).with("encryptedData", vtsSealed).sealed()
 
 	mdesDevice = names(`deviceName serialNumber formFactor isoDeviceType osName osVersion imei msisdn paymentTypes
 		storageTechnology cardCaptureTechnology deviceLocation deviceIpAddress sourceIp`)
@@ -143,7 +196,7 @@ var (
 		accountIdHash mobileNumberSuffix activeTokenCount tokenType consumerFacingEntityName panSequenceNumber
 		chipDataValidationResult sourceProvisioningData provisioningContext responseHost`).
 		with("fundingAccountInfo", mdesFunds).with("cardInfo", mdesFunds).with("deviceInfo", mdesDevice).
-		with("walletProviderDecisioningInfo", mdesAdvice).with("securityServicesInsights", mdesInsights)
+		with("walletProviderDecisioningInfo", mdesAdvice).with("securityServicesInsights", mdesInsights).sealed()
 )
 
 // networkShape returns the shape of original_network_data, nil for a brand that
