@@ -13,7 +13,10 @@
 //	too many in flight                     503, recorded as busy
 //	not a POST                             405, not recorded: there is no message
 //
-// Every answer is recorded before it leaves. Nothing that the sender wrote is ever
+// With Options.Shadow the incumbent answers, see Shadow; what stands above is then
+// what the record says, but for the bounds of size, time and number and for 405.
+//
+// Every answer of our own is recorded before it leaves. Nothing that the sender wrote is ever
 // echoed, and Content-Type is not trusted: the signature covers the bytes.
 //
 // The handler works under any mux. Its ResponseWriter must reach the one of

@@ -50,6 +50,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	start := time.Now()
+	if h.opt.Shadow != nil {
+		h.serveShadow(w, r, start)
+		return
+	}
 	x := h.exchange(w, r, start)
 	x.Took = time.Since(start)
 	h.observe(x)
@@ -70,15 +74,8 @@ func (h *handler) exchange(w http.ResponseWriter, r *http.Request, start time.Ti
 	a := engine.Arrival{Header: r.Header, Took: func() time.Duration { return time.Since(start) }}
 	var call *engine.Call
 	defer func() {
-		if recover() == nil {
-			return
-		}
-		err := fmt.Errorf("%w: panic while a request was answered", engine.ErrInternal)
-		x = Exchange{Err: err}
-		if call != nil {
-			x.Reply = h.opt.Gate.Abandon(call, err)
-		} else {
-			x.Reply = h.opt.Gate.Refuse(err, a)
+		if recover() != nil {
+			x = h.panicked(call, a)
 		}
 	}()
 	a.Now = h.opt.Clock()
@@ -95,19 +92,39 @@ func (h *handler) exchange(w http.ResponseWriter, r *http.Request, start time.Ti
 	if a.Body, err = h.body(w, r, start); err != nil {
 		return h.refuse(w, a, err)
 	}
+	return h.decide(ctx, w, r, a, &call)
+}
+
+// panicked answers and records a request whose handling broke; call is nil before
+// its message was verified.
+func (h *handler) panicked(call *engine.Call, a engine.Arrival) Exchange {
+	err := fmt.Errorf("%w: panic while a request was answered", engine.ErrInternal)
+	if call != nil {
+		return Exchange{Reply: h.opt.Gate.Abandon(call, err), Err: err}
+	}
+	return Exchange{Reply: h.opt.Gate.Refuse(err, a), Err: err}
+}
+
+// decide carries a message whose body was read through the gate. w is nil when
+// the answer is not for the sender; call is set as soon as there is one.
+func (h *handler) decide(ctx context.Context, w http.ResponseWriter, r *http.Request, a engine.Arrival, call **engine.Call) (x Exchange) {
 	if ctx.Err() != nil {
 		return h.refuse(w, a, fmt.Errorf("%w: the deadline passed before the message was verified", engine.ErrBusy))
 	}
-	if call, err = h.opt.Gate.Receive(ctx, a); err != nil {
+	var err error
+	if *call, err = h.opt.Gate.Receive(ctx, a); err != nil {
 		return Exchange{Reply: engine.ReplyTo(err), Err: err}
 	}
-	return h.answer(ctx, r, call, a.Now)
+	return h.answer(ctx, r, *call, a.Now)
 }
 
 // refuse records and answers what does not reach the gate's verifier. The
-// connection ends with it, so that nobody has to read what is left of the body.
+// connection ends with it, so that nobody has to read what is left of the body; w
+// is nil when the answer is not for the sender.
 func (h *handler) refuse(w http.ResponseWriter, a engine.Arrival, reason error) Exchange {
-	w.Header().Set("Connection", "close")
+	if w != nil {
+		w.Header().Set("Connection", "close")
+	}
 	return Exchange{Reply: h.opt.Gate.Refuse(reason, a), Err: reason}
 }
 

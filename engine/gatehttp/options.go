@@ -46,6 +46,9 @@ type Options struct {
 	// the real clock.
 	Clock func() time.Time
 
+	// Shadow, when not nil, lets the incumbent answer; see Shadow.
+	Shadow *Shadow
+
 	// Observe sees each exchange before its answer leaves, for logs and metrics. It is
 	// called by many goroutines at once and must be quick.
 	Observe func(Exchange)
@@ -58,7 +61,10 @@ type Exchange struct {
 	Decision *engine.Decision // nil when nothing was decided
 	Err      error            // why nothing was decided, or why Reply is no answer to Decision
 	Late     bool             // the deadline passed while facts were gathered
-	Took     time.Duration
+	Took     time.Duration    // in shadow mode with the wait for the incumbent
+	// Incumbent is what the sender got in shadow mode, without the body; Reply is then
+	// what it would have got from us. nil without a shadow, and when nothing was forwarded.
+	Incumbent *engine.IncumbentAnswer
 }
 
 // Refusal returns the stable name of the code of Err, "" without one: too_large,
