@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/rules"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"go.yaml.in/yaml/v3"
-
-	"github.com/issuant/issuant/rules"
 )
 
 const (
@@ -27,7 +25,7 @@ const (
 // perRun are the flags that belong to one run; they are never configuration.
 var perRun = map[string]bool{
 	"help": true, "config": true, "input": true, "request": true, "batch": true, "what-if": true,
-	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true,
+	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true,
 }
 
 // configure fills the flags of cmd that were not given: from ISSUANT_* variables,
@@ -116,61 +114,75 @@ func knownKeys(root *cobra.Command) []string {
 }
 
 func parseConfig(name string, data []byte, known []string) (map[string]entry, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc yaml.Node
-	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
+	m, fault := config.Document(name, data)
+	if fault != nil {
+		return nil, usage("%s", fault)
+	}
+	if m == nil {
 		return nil, nil
-	} else if err != nil {
-		return nil, usage("%s: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	if dec.Decode(new(yaml.Node)) != io.EOF {
-		return nil, usage("%s: more than one YAML document", name)
-	}
-	m := doc.Content[0]
-	if m.Kind != yaml.MappingNode {
-		return nil, usage("%s:%d: the configuration is a mapping of keys to values", name, m.Line)
-	}
-	out := map[string]entry{}
+	out, faults := map[string]entry{}, faultList{}
 	for i := 0; i < len(m.Content); i += 2 {
 		k, v := m.Content[i], m.Content[i+1]
 		place := fmt.Sprintf("%s:%d", name, k.Line)
+		bad := func(format string, args ...any) {
+			faults = append(faults, config.Fault{Place: place, Msg: fmt.Errorf(format, args...).Error()})
+		}
+		if k.Value == config.CounterpartsKey {
+			continue // it is read by serve alone
+		}
 		if !oneOf(k.Value, known) {
 			hint := ""
 			if near := rules.Nearest(k.Value, known); near != "" {
 				hint = fmt.Sprintf(", did you mean %q?", near)
 			}
-			return nil, usage("%s: unknown key %q%s", place, k.Value, hint)
+			bad("unknown key %q%s", k.Value, hint)
+			continue
 		}
 		if _, twice := out[k.Value]; twice {
-			return nil, usage("%s: key %q stands twice", place, k.Value)
+			bad("key %q stands twice", k.Value)
+			continue
 		}
-		values, err := scalars(v)
+		values, err := config.Scalars(v)
 		if err != nil {
-			return nil, usage("%s: %s: %w", place, k.Value, err)
+			bad("%s: %w", k.Value, err)
+			continue
 		}
 		out[k.Value] = entry{place, values}
+	}
+	if len(faults) > 0 {
+		return nil, faults
 	}
 	return out, nil
 }
 
-func scalars(v *yaml.Node) ([]string, error) {
-	switch v.Kind {
-	case yaml.ScalarNode:
-		if v.Tag == "!!null" {
-			return nil, errors.New("has no value")
-		}
-		return []string{v.Value}, nil
-	case yaml.SequenceNode:
-		var list []string
-		for _, item := range v.Content {
-			if item.Kind != yaml.ScalarNode {
-				return nil, errors.New("must be a value or a list of values")
-			}
-			list = append(list, item.Value)
-		}
-		return list, nil
+// faultList is everything that is wrong with a configuration, a line each.
+type faultList []config.Fault
+
+func (l faultList) Error() string {
+	lines := make([]string, len(l))
+	for i, f := range l {
+		lines[i] = f.String()
 	}
-	return nil, errors.New("must be a value or a list of values")
+	return strings.Join(lines, "; ")
+}
+
+// code is the exit code: settings have to be right before files can be judged, and
+// keys before rules.
+func (l faultList) code() int {
+	has := map[config.Class]bool{}
+	for _, f := range l {
+		has[f.Class] = true
+	}
+	switch {
+	case has[config.BadSetting]:
+		return exitUsage
+	case has[config.BadKeyFile]:
+		return exitRefused
+	case has[config.BadRules]:
+		return exitCompile
+	}
+	return exitFailed
 }
 
 // readFile reads a regular file, or what a pipe gives, of at most limit bytes.

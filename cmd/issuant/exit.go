@@ -53,9 +53,12 @@ func done(code int) error {
 // exitCode tells how the run ends. What cobra itself reports is a usage error.
 func exitCode(ctx context.Context, err error) int {
 	var e *exitError
+	var faults faultList
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &faults):
+		return faults.code()
 	case errors.Is(err, errPipe):
 		return exitOK
 	case errors.As(err, &e):

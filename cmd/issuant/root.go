@@ -39,8 +39,13 @@ func run(ctx context.Context, args []string, io *stdio) int {
 	err := root.ExecuteContext(ctx)
 	code := exitCode(ctx, err)
 	var e *exitError
+	var faults faultList
 	switch {
 	case err == nil, errors.Is(err, errPipe):
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			fmt.Fprintln(io.err, "issuant: "+oneLine(f.String()))
+		}
 	case errors.As(err, &e) && e.err == nil:
 	case code == exitInterrupted:
 		fmt.Fprintln(io.err, "issuant: interrupted")
@@ -92,7 +97,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration `FILE` (default issuant.yaml where there is one)")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
 	root.SetHelpCommand(helpCmd())
-	root.AddCommand(a.demoCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.schemaCmd(), a.versionCmd())
+	root.AddCommand(a.demoCmd(), a.serveCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.schemaCmd(), a.versionCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/crypto/keyring/source"
+	"github.com/issuant/issuant/crypto/secret"
+)
+
+// keySource is where the keys of a counterpart come from.
+type keySource interface {
+	keyring.Lookup
+	Ring() *keyring.Ring // the keys in force, nil when there are none
+	Fetched() time.Time  // when they were last known to be good
+}
+
+// fileKeys are keys from files. They stay in force while their files are there, and
+// for maxStale after they were last seen whole.
+type fileKeys struct {
+	live     *keyring.Live
+	maxStale time.Duration
+	seen     atomic.Int64 // Unix nanoseconds of the last look at which all was in order
+	now      func() time.Time
+}
+
+func newFileKeys(ring *keyring.Ring, maxStale time.Duration, now func() time.Time) *fileKeys {
+	k := &fileKeys{live: keyring.NewLive(ring), maxStale: maxStale, now: now}
+	k.confirm()
+	return k
+}
+
+// confirm says that the files are as they are in force.
+func (k *fileKeys) confirm() { k.seen.Store(k.now().UnixNano()) }
+
+// Lookup implements keyring.Lookup.
+func (k *fileKeys) Lookup(id string) (*keyring.Key, bool) { return k.Ring().Lookup(id) }
+
+// Ring returns the keys in force.
+func (k *fileKeys) Ring() *keyring.Ring {
+	if k.now().Sub(k.Fetched()) > k.maxStale {
+		return nil
+	}
+	return k.live.Ring()
+}
+
+// Fetched returns when the files were last seen in order.
+func (k *fileKeys) Fetched() time.Time { return time.Unix(0, k.seen.Load()) }
+
+func isURL(keys string) bool { return strings.Contains(keys, "://") }
+
+// loadKeys reads a key file or a folder of key files. Weak and unreadable entries
+// are warnings; a document that is broken, or has no usable key, is an error.
+func loadKeys(name string, now time.Time) (*keyring.Ring, []string, error) {
+	names := []string{name}
+	if isDir(name) {
+		if names = fileOf(name).list(); len(names) == 0 {
+			return nil, nil, errors.New("the folder has no key file")
+		}
+	}
+	var keys []keyring.Key
+	var warnings []string
+	for _, file := range names {
+		if err := checkTrusted(file, true); err != nil {
+			return nil, nil, inFile(name, file, err)
+		}
+		more, warn, err := loadKeyFile(file)
+		if err != nil {
+			return nil, nil, inFile(name, file, err)
+		}
+		for _, w := range warn {
+			warnings = append(warnings, filepath.Base(file)+": "+w)
+		}
+		keys = append(keys, more...)
+	}
+	ring, err := keyring.NewRing(keys...)
+	if err != nil {
+		return nil, warnings, err
+	}
+	if ring.Valid(now) == 0 {
+		return nil, warnings, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstRefusal(ring, now))
+	}
+	return ring, warnings, nil
+}
+
+// inFile names the file within a folder.
+func inFile(name, file string, err error) error {
+	if name == file {
+		return err
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", filepath.Base(file), err)
+}
+
+func firstRefusal(ring *keyring.Ring, now time.Time) string {
+	for _, k := range ring.Keys() {
+		if k.Refused != "" {
+			return k.Refused
+		}
+		if !k.ValidAt(now) {
+			return "a certificate is out of date"
+		}
+	}
+	return "there is none"
+}
+
+// loadKeyFile reads a key document, or NAME.pem: one certificate whose key id is NAME.
+func loadKeyFile(name string) ([]keyring.Key, []string, error) {
+	data, err := readSmall(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	var keys []keyring.Key
+	var warnings []string
+	if id, ok := strings.CutSuffix(filepath.Base(name), ".pem"); ok {
+		doc, jerr := json.Marshal(map[string]string{id: string(data)})
+		if jerr != nil {
+			return nil, nil, jerr
+		}
+		keys, warnings, err = source.ParseX509Map(doc)
+	} else {
+		keys, warnings, err = source.ParseKeys(data)
+	}
+	var e *source.Error
+	if errors.As(err, &e) {
+		if e.Line > 0 {
+			return nil, nil, fmt.Errorf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
+		}
+		return nil, nil, errors.New(e.Msg)
+	}
+	for i := range keys {
+		if keys[i].Public == nil && keys[i].Refused == "" {
+			st, serr := os.Stat(name)
+			if serr == nil {
+				serr = checkSecret(st, ownerOf(st))
+			}
+			if serr != nil {
+				return nil, nil, serr
+			}
+		}
+	}
+	return keys, warnings, err
+}
+
+// loadRefKey reads ID:HEX, one line; the key has 32 bytes at least.
+func loadRefKey(name string) (secret.RefKey, error) {
+	data, err := readSecret(name)
+	if err != nil {
+		return secret.RefKey{}, err
+	}
+	id, digits, ok := strings.Cut(strings.TrimSpace(string(data)), ":")
+	key, herr := hex.DecodeString(digits)
+	if !ok || herr != nil {
+		return secret.RefKey{}, errors.New(`it is not one line ID:HEX, as (umask 077; echo "k1:$(openssl rand -hex 32)" > ref.key) makes one`)
+	}
+	ref, err := secret.NewRefKey(id, key)
+	if err != nil {
+		return secret.RefKey{}, errors.New("the id has 1 to 16 of a-z 0-9 _ -, and the key 32 bytes at least, in hexadecimal")
+	}
+	return ref, nil
+}
+
+// runHTTPS fetches keys until ctx ends: as the key server says, or every so often.
+func runHTTPS(ctx context.Context, keys *source.HTTPS, every time.Duration) {
+	if every == 0 {
+		_ = keys.Run(ctx) // it ends with ctx
+		return
+	}
+	for {
+		wait := every
+		if keys.Refresh(ctx) != nil {
+			wait = min(every, 30*time.Second)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// keyFault places what is wrong with the keys of a counterpart.
+func keyFault(c *config.Counterpart, err error) config.Fault {
+	return fileFault(c.Place("keys"), "counterparts."+c.Name+".keys", c.Keys, err)
+}

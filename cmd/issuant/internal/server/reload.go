@@ -1,0 +1,494 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/cmd/issuant/internal/watch"
+	"github.com/issuant/issuant/crypto/keyring/source"
+	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/rules"
+)
+
+// parts is one generation of what the configuration names. It is immutable.
+type parts struct {
+	cfg      *config.Config
+	pack     *rules.Pack
+	tests    int                      // of the pack that passed before it was taken
+	refs     map[string]secret.RefKey // by counterpart
+	keys     map[string]keySource     // by counterpart
+	cert     *tls.Certificate         // nil without TLS
+	hasToken bool
+	token    [sha256.Size]byte
+}
+
+func (p *parts) clone() *parts {
+	next := *p
+	next.refs, next.keys = maps.Clone(p.refs), maps.Clone(p.keys)
+	return &next
+}
+
+// part is something that files hold and that may change while the server runs.
+type part struct {
+	kind  string // for metrics: config, pack, keys, ref_key, tls, admin_token
+	name  string // for /readyz; kind and counterpart
+	files files
+	// load reads the files and puts what they hold into p; with faults p is not used.
+	load func(p *parts) []config.Fault
+
+	stat, inForce, tried string
+}
+
+// begin notes the files as they are before they are loaded for the first time. The
+// cheap sign comes first: what is written between the two is then seen as a change.
+func (p *part) begin() {
+	p.stat = p.files.stat()
+	p.inForce = p.files.sum()
+	p.tried = p.inForce
+}
+
+const minToken = 16 // bytes of a bearer token
+
+// loadParts loads everything that a configuration names.
+func (s *Server) loadParts(c *config.Config) (*parts, []config.Fault) {
+	p := &parts{cfg: c, refs: map[string]secret.RefKey{}, keys: map[string]keySource{}}
+	faults := s.checkConfigFile(c)
+	s.watched = s.partsOf(c)
+	for _, part := range s.watched {
+		part.begin()
+		faults = append(faults, part.load(p)...)
+	}
+	for _, c := range c.Counterparts {
+		if !strings.HasPrefix(c.Keys, "https://") {
+			continue // it is a file, or a fault already
+		}
+		keys, err := s.newHTTPS(c)
+		if err != nil {
+			faults = append(faults, config.Fault{Place: c.Place("keys"), Key: "counterparts." + c.Name + ".keys", Msg: err.Error()})
+			continue
+		}
+		p.keys[c.Name] = keys
+	}
+	return p, faults
+}
+
+// checkConfigFile: whoever may write the configuration may name keys of his own; one
+// that holds the password of a database is a secret.
+func (s *Server) checkConfigFile(c *config.Config) []config.Fault {
+	name := s.opt.ConfigFile
+	if name == "" {
+		return nil
+	}
+	st, err := os.Stat(name)
+	if err != nil {
+		return nil // a file that may be missing, or one whose loss Load has told
+	}
+	if err := checkTrusted(name, false); err != nil {
+		return []config.Fault{{Place: name, Msg: err.Error()}}
+	}
+	u, err := url.Parse(c.Store)
+	if err != nil || !strings.HasPrefix(c.Place("store"), name+":") {
+		return nil
+	}
+	if _, has := u.User.Password(); has {
+		if err := checkSecret(st, ownerOf(st)); err != nil {
+			return []config.Fault{{Place: c.Place("store"), Key: "store", Msg: "the URL holds a password, and of the file " + err.Error()}}
+		}
+	}
+	return nil
+}
+
+// partsOf lists what a configuration names in files.
+func (s *Server) partsOf(c *config.Config) []*part {
+	list := []*part{{kind: "pack", name: "pack", files: packFiles(c.Pack), load: func(p *parts) []config.Fault {
+		pack, tests, faults := loadPack(c.Pack, c.Place("pack"))
+		if len(faults) == 0 {
+			p.pack, p.tests = pack, tests
+		}
+		return faults
+	}}}
+	if c.TLSCert != "" && c.TLSKey != "" {
+		list = append(list, tlsPart(c))
+	}
+	if c.AdminToken != "" {
+		list = append(list, &part{kind: "admin_token", name: "admin_token", files: fileOf(c.AdminToken), load: func(p *parts) []config.Fault {
+			text, err := readSecret(c.AdminToken)
+			token := strings.TrimSpace(string(text))
+			if err == nil && len(token) < minToken {
+				err = fmt.Errorf("the token has fewer than %d characters; make one with: (umask 077; openssl rand -hex 32 > admin.token)", minToken)
+			}
+			if err != nil {
+				return []config.Fault{fileFault(c.Place("admin_token"), "admin_token", c.AdminToken, err)}
+			}
+			p.hasToken, p.token = true, sha256.Sum256([]byte(token))
+			return nil
+		}})
+	}
+	for _, counterpart := range c.Counterparts {
+		list = append(list, s.counterpartParts(counterpart)...)
+	}
+	return list
+}
+
+// tlsPart: of its two files each may change first; a pair that does not match is not
+// taken, and the look after the second change finds one that does.
+func tlsPart(c *config.Config) *part {
+	return &part{kind: "tls", name: "tls", files: files{roots: []string{c.TLSCert, c.TLSKey}}, load: func(p *parts) []config.Fault {
+		bad := func(key, name string, err error) []config.Fault {
+			return []config.Fault{fileFault(c.Place(key), key, name, err)}
+		}
+		chain, err := readSmall(c.TLSCert)
+		if err != nil {
+			return bad("tls_cert", c.TLSCert, err)
+		}
+		key, err := readSecret(c.TLSKey)
+		if err != nil {
+			return bad("tls_key", c.TLSKey, err)
+		}
+		pair, err := tls.X509KeyPair(chain, key)
+		if err != nil {
+			return bad("tls_cert", c.TLSCert, errors.New(strings.TrimPrefix(err.Error(), "tls: ")))
+		}
+		p.cert = &pair
+		return nil
+	}}
+}
+
+func (s *Server) counterpartParts(c *config.Counterpart) []*part {
+	var list []*part
+	if c.Keys != "" && !isURL(c.Keys) {
+		list = append(list, &part{kind: "keys", name: "keys/" + c.Name, files: fileOf(c.Keys), load: func(p *parts) []config.Fault {
+			ring, warnings, err := loadKeys(c.Keys, s.opt.Now())
+			for _, w := range warnings {
+				s.log.Warn("key warning", "counterpart", c.Name, "warning", w)
+			}
+			if err != nil {
+				return []config.Fault{keyFault(c, err)}
+			}
+			p.keys[c.Name] = newFileKeys(ring, c.MaxStale, s.opt.Now)
+			return nil
+		}})
+	}
+	if c.RefKey == "" {
+		list = append(list, &part{kind: "ref_key", name: "ref_key/" + c.Name, load: func(p *parts) []config.Fault {
+			if _, ok := p.refs[c.Name]; !ok {
+				p.refs[c.Name] = throwAwayRefKey()
+			}
+			return nil
+		}})
+		return list
+	}
+	return append(list, &part{kind: "ref_key", name: "ref_key/" + c.Name, files: fileOf(c.RefKey), load: func(p *parts) []config.Fault {
+		ref, err := loadRefKey(c.RefKey)
+		if err != nil {
+			return []config.Fault{fileFault(c.Place("ref_key"), "counterparts."+c.Name+".ref_key", c.RefKey, err)}
+		}
+		p.refs[c.Name] = ref
+		return nil
+	}})
+}
+
+// throwAwayRefKey is for the store memory, which forgets what it named anyway.
+func throwAwayRefKey() secret.RefKey {
+	random := make([]byte, secret.MinRefKeyBytes)
+	_, _ = rand.Read(random) // it never fails
+	ref, err := secret.NewRefKey("trial", random)
+	if err != nil {
+		panic(err) // id and length are right
+	}
+	return ref
+}
+
+func (s *Server) newHTTPS(c *config.Counterpart) (*source.HTTPS, error) {
+	return source.NewHTTPS(c.Keys, source.HTTPSOptions{MaxStale: c.MaxStale, Now: s.opt.Now, Log: func(event string, attrs ...any) {
+		switch event {
+		case "keys_refreshed":
+			s.metrics.fetches.WithLabelValues(c.Name, "ok").Inc()
+			s.log.Debug(event, append(attrs, "counterpart", c.Name)...)
+		case "keys_refresh_failed":
+			s.metrics.fetches.WithLabelValues(c.Name, "failed").Inc()
+			s.log.Warn(event, append(attrs, "counterpart", c.Name)...)
+		default:
+			s.log.Warn(event, append(attrs, "counterpart", c.Name)...)
+		}
+	}})
+}
+
+// fetch starts fetching where next has other https keys than before, and stops what
+// is not used any more.
+func (s *Server) fetch(before, next *parts) {
+	for name, stop := range s.stopFetch {
+		if before != nil && before.keys[name] != next.keys[name] {
+			stop()
+			delete(s.stopFetch, name)
+		}
+	}
+	for _, c := range next.cfg.Counterparts {
+		keys, ok := next.keys[c.Name].(*source.HTTPS)
+		if !ok || s.stopFetch[c.Name] != nil {
+			continue
+		}
+		ctx, stop := context.WithCancel(s.fetchCtx)
+		s.stopFetch[c.Name] = stop
+		s.fetchers.Go(func() { runHTTPS(ctx, keys, c.Refresh) })
+	}
+}
+
+// reloads looks at the files when the system tells of a change, when somebody asks,
+// and from time to time.
+func (s *Server) reloads(ctx context.Context) {
+	watcher, err := watch.New()
+	var events <-chan struct{}
+	if err != nil {
+		s.log.Warn("the system cannot watch files; they are looked at from time to time", "error", err)
+	} else {
+		defer watcher.Close()
+		events = watcher.Events()
+	}
+	for {
+		if watcher != nil {
+			if err := watcher.Set(s.paths()); err != nil {
+				s.log.Debug("a folder cannot be watched", "error", err)
+			}
+		}
+		poll := time.NewTimer(s.parts.Load().cfg.Poll)
+		select {
+		case <-ctx.Done():
+			poll.Stop()
+			return
+		case <-events:
+			s.look(true)
+		case <-s.opt.Reload:
+			s.look(true)
+		case <-poll.C:
+			s.look(false)
+		}
+		poll.Stop()
+	}
+}
+
+func (s *Server) paths() []string {
+	var list []string
+	if s.opt.ConfigFile != "" {
+		list = append(list, s.opt.ConfigFile)
+	}
+	for _, p := range s.watched {
+		list = append(list, p.files.roots...)
+	}
+	return list
+}
+
+// look takes what has changed. Without force, files whose size and time are as they
+// were are taken to be the same.
+func (s *Server) look(force bool) {
+	if s.conf.changed(force) {
+		s.reloadConfig()
+	} else if s.conf.inForce == s.conf.tried && s.status.cleared("config") {
+		s.log.Info("the configuration is again the one in force")
+	}
+	next := s.parts.Load().clone()
+	var taken []*part
+	for _, p := range s.watched {
+		if !p.changed(force) {
+			s.unchanged(p)
+			continue
+		}
+		trial := next.clone()
+		if faults := p.load(trial); len(faults) > 0 {
+			s.refuse(p, faults)
+			continue
+		}
+		if p.files.sum() != p.tried {
+			p.stat, p.tried = "", "" // it was written to meanwhile: look again soon
+			continue
+		}
+		next, taken = trial, append(taken, p)
+	}
+	if len(taken) > 0 {
+		s.take(next, taken)
+	}
+}
+
+// unchanged confirms keys that are as they are in force, and forgets a problem whose
+// files are again what is in force.
+func (s *Server) unchanged(p *part) {
+	if p.tried != p.inForce {
+		return
+	}
+	if p.kind == "keys" {
+		if k, ok := s.parts.Load().keys[strings.TrimPrefix(p.name, "keys/")].(*fileKeys); ok {
+			k.confirm()
+		}
+	}
+	if s.status.cleared(p.name) {
+		s.log.Info("again the one in force", "part", p.name)
+	}
+}
+
+// changed looks at the files, and tells whether they are others than those that were
+// tried last.
+func (p *part) changed(force bool) bool {
+	stat := p.files.stat()
+	if stat == p.stat && !force {
+		return false
+	}
+	p.stat = stat
+	sum := p.files.sum()
+	if sum == p.tried {
+		return false
+	}
+	p.tried = sum
+	return sum != p.inForce
+}
+
+// take makes a generation of next; when it does not fit together, nothing changes.
+func (s *Server) take(next *parts, taken []*part) {
+	generation, faults := s.newRoutes(next)
+	if len(faults) > 0 {
+		for _, p := range taken {
+			s.refuse(p, faults)
+		}
+		return
+	}
+	s.put(next, generation)
+	for _, p := range taken {
+		p.inForce = p.tried
+		s.status.cleared(p.name)
+		s.metrics.reload(p.kind, true, s.opt.Now())
+		s.log.Info("reloaded", "part", p.name)
+	}
+}
+
+func (s *Server) put(next *parts, generation *routes) {
+	before := s.parts.Load()
+	s.parts.Store(next)
+	s.routes.Store(generation)
+	if before.pack != next.pack {
+		s.metrics.pack(next.pack)
+		s.logPack(next)
+	}
+	s.fetch(before, next)
+}
+
+// refuse keeps what is in force and says why.
+func (s *Server) refuse(p *part, faults []config.Fault) {
+	msg := faults[0].String()
+	if n := len(faults) - 1; n > 0 {
+		msg += fmt.Sprintf(" (and %d more)", n)
+	}
+	s.status.failed(p.name, msg+"; the last good one stays", s.opt.Now())
+	s.metrics.reload(p.kind, false, s.opt.Now())
+	for _, f := range faults {
+		s.log.Warn("not reloaded; the last good one stays", "part", p.name, "error", f.String())
+	}
+}
+
+// reloadConfig takes a changed configuration as a whole, with everything that it
+// names, or not at all.
+func (s *Server) reloadConfig() {
+	old := s.parts.Load()
+	c, faults := s.opt.Load()
+	if len(faults) > 0 {
+		s.refuse(s.conf, faults)
+		return
+	}
+	waiting := keepFixed(old.cfg, c)
+	scratch := newServer(s.opt)
+	scratch.metrics, scratch.status = s.metrics, s.status
+	next, faults := scratch.loadParts(c)
+	if len(faults) > 0 {
+		s.refuse(s.conf, faults)
+		return
+	}
+	s.keepSources(old, next)
+	generation, faults := s.newRoutes(next)
+	if len(faults) > 0 {
+		s.refuse(s.conf, faults)
+		return
+	}
+	s.conf.inForce, s.watched = s.conf.tried, scratch.watched
+	s.put(next, generation)
+	s.status.needsRestart(waiting)
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		s.log.Warn("the setting needs a restart", "setting", name, "message", waiting[name])
+	}
+	for _, p := range append(s.watched, s.conf) {
+		s.status.cleared(p.name)
+	}
+	s.metrics.reload("config", true, s.opt.Now())
+	s.log.Info("reloaded", "part", "config")
+}
+
+// keepSources keeps fetched keys whose address and bounds are as before, and
+// throw-away keys: a new one would start every count anew.
+func (s *Server) keepSources(old, next *parts) {
+	for _, c := range next.cfg.Counterparts {
+		for _, was := range old.cfg.Counterparts {
+			if was.Name != c.Name {
+				continue
+			}
+			if _, ok := old.keys[c.Name].(*source.HTTPS); ok && was.Keys == c.Keys && was.MaxStale == c.MaxStale && was.Refresh == c.Refresh {
+				next.keys[c.Name] = old.keys[c.Name]
+			}
+			if was.RefKey == "" && c.RefKey == "" {
+				next.refs[c.Name] = old.refs[c.Name]
+			}
+		}
+	}
+}
+
+// keepFixed puts settings back that only a restart changes, and names them.
+func keepFixed(old, next *config.Config) map[string]string {
+	waiting := map[string]string{}
+	fixed(waiting, next, "listen", old.Listen, &next.Listen)
+	fixed(waiting, next, "admin", old.Admin, &next.Admin)
+	fixed(waiting, next, "store", old.Store, &next.Store)
+	fixed(waiting, next, "durability", old.Durability, &next.Durability)
+	fixed(waiting, next, "retain", old.Retain, &next.Retain)
+	fixed(waiting, next, "card", old.Card, &next.Card)
+	fixed(waiting, next, "max_connections", old.MaxConnections, &next.MaxConnections)
+	fixed(waiting, next, "log_level", old.LogLevel, &next.LogLevel)
+	fixed(waiting, next, "log_format", old.LogFormat, &next.LogFormat)
+	fixed(waiting, next, "otlp", old.OTLP, &next.OTLP)
+	fixed(waiting, next, "otlp_sample", old.OTLPSample, &next.OTLPSample)
+	fixed(waiting, next, "drain_wait", old.DrainWait, &next.DrainWait)
+	fixed(waiting, next, "drain_timeout", old.DrainTimeout, &next.DrainTimeout)
+	if (old.TLSCert == "") != (next.TLSCert == "") {
+		waiting["tls_cert"] = "TLS is switched on or off at a restart"
+		next.TLSCert, next.TLSKey = old.TLSCert, old.TLSKey
+	}
+	return waiting
+}
+
+func fixed[T comparable](waiting map[string]string, c *config.Config, name string, old T, now *T) {
+	if *now != old {
+		waiting[name] = "changed at " + orDefault(c.Place(name), "its default") + "; it needs a restart"
+		*now = old
+	}
+}
+
+func orDefault(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+func (s *Server) logPack(p *parts) {
+	man := p.pack.Manifest()
+	s.log.Info("pack", "pack_id", p.pack.ID(), "name", man.Name, "version", man.Version, "rules", len(man.Rules), "tests_passed", p.tests)
+	if p.tests == 0 && p.cfg.Pack != "" {
+		s.log.Warn("the pack brings no tests that were run; nothing has tried it")
+	}
+}

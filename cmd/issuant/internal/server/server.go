@@ -1,0 +1,276 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/engine/gatehttp"
+)
+
+// Build is what the binary tells of itself.
+type Build struct{ Version, Commit, Go string }
+
+// Options of a server. All but Now are required.
+type Options struct {
+	// Load reads the configuration anew; with faults it is not to be used.
+	Load func() (*config.Config, []config.Fault)
+	// ConfigFile is watched, "" when there is none.
+	ConfigFile string
+	Log        *slog.Logger
+	Build      Build
+	Reload     <-chan struct{}  // asks for a reload, as SIGHUP does; may be nil
+	Now        func() time.Time // default time.Now
+}
+
+// Server answers webhooks. Check or New makes one, Run runs it once.
+type Server struct {
+	opt     Options
+	log     *slog.Logger
+	metrics *metrics
+	status  *status
+	health  health
+	started time.Time
+	tracing *tracing
+
+	keeper Keeper
+	ledger engine.Ledger // keeper, measured
+	parts  atomic.Pointer[parts]
+	routes atomic.Pointer[routes]
+	limit  atomic.Pointer[limiter]
+
+	adminAddr string
+	fetchers  sync.WaitGroup
+	stopFetch map[string]context.CancelFunc // by counterpart
+	fetchCtx  context.Context
+
+	watched []*part // what a reload looks at; for the goroutine that reloads
+	conf    *part
+}
+
+// FaultError is a configuration that cannot be used.
+type FaultError struct{ Faults []config.Fault }
+
+func (e *FaultError) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// ErrStore is wrapped when the store cannot be opened, ErrListen when an address
+// cannot be listened on.
+var (
+	ErrStore  = errors.New("the store cannot be opened")
+	ErrListen = errors.New("cannot listen")
+)
+
+// Check loads everything that the configuration names, but opens no store, fetches
+// nothing and listens nowhere. It returns all faults.
+func Check(opt Options) []config.Fault {
+	s := newServer(opt)
+	c, faults := opt.Load()
+	p, more := s.loadParts(c)
+	faults = append(faults, more...)
+	if len(faults) > 0 {
+		return faults
+	}
+	// Routes check what parts mean together; a ledger in memory stands for the store.
+	keeper, err := newMemoryKeeper(c, s.started)
+	if err != nil {
+		return []config.Fault{{Msg: err.Error()}}
+	}
+	s.keeper, s.ledger = keeper, keeper
+	_, faults = s.newRoutes(p)
+	return faults
+}
+
+func newServer(opt Options) *Server {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	conf := &part{kind: "config", name: "config"}
+	if opt.ConfigFile != "" {
+		conf.files = fileOf(opt.ConfigFile)
+	}
+	conf.begin()
+	return &Server{
+		conf: conf, opt: opt, log: opt.Log, metrics: newMetrics(opt.Build), status: newStatus(),
+		// Messages are dated in whole seconds: one of the second of the start was not
+		// answered by an earlier process in another way than by chance of a fast restart.
+		started: opt.Now().Truncate(time.Second), stopFetch: map[string]context.CancelFunc{},
+	}
+}
+
+// Run serves until ctx ends, and then until what is in flight has been answered. A
+// *FaultError says that the configuration is wrong; other errors wrap ErrStore or
+// ErrListen. It returns nil when everything was answered.
+func Run(ctx context.Context, opt Options) error {
+	s := newServer(opt)
+	c, faults := opt.Load()
+	p, more := s.loadParts(c)
+	if faults = append(faults, more...); len(faults) > 0 {
+		return &FaultError{faults}
+	}
+	keeper, err := openKeeper(ctx, c, s.started)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	defer s.closeKeeper(keeper)
+	s.keeper, s.ledger = keeper, measured{keeper, s.metrics}
+	if s.tracing, err = newTracing(ctx, c, opt.Build); err != nil {
+		return &FaultError{[]config.Fault{{Place: c.Place("otlp"), Key: "otlp", Msg: err.Error()}}}
+	}
+	defer s.tracing.close()
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Debug("traces could not be sent", "error", err) }))
+	next, faults := s.newRoutes(p)
+	if len(faults) > 0 {
+		return &FaultError{faults}
+	}
+	s.parts.Store(p)
+	s.routes.Store(next)
+	s.metrics.pack(p.pack)
+	s.metrics.watch(s)
+	return s.run(ctx, c, p)
+}
+
+func (s *Server) closeKeeper(k Keeper) {
+	if err := k.Close(); err != nil {
+		s.log.Error("the store did not close well", "error", err)
+	}
+}
+
+// run listens, reloads and drains.
+func (s *Server) run(ctx context.Context, c *config.Config, p *parts) error {
+	hooks, adminL, err := s.listen(c)
+	if err != nil {
+		return err
+	}
+	s.adminAddr = adminL.Addr().String()
+	work, stop := context.WithCancel(context.WithoutCancel(ctx)) // it goes on while we drain
+	s.fetchCtx = work
+	var side sync.WaitGroup
+	defer func() {
+		stop()
+		s.fetchers.Wait()
+		side.Wait()
+	}()
+	s.fetch(nil, p)
+	web, adm := s.servers(c, hooks)
+	failed := make(chan error, 2)
+	side.Go(func() { failed <- serve(web, hooks, c.TLSCert != "") })
+	side.Go(func() { failed <- adm.Serve(adminL) })
+	side.Go(func() { s.reloads(work) })
+	s.announce(c, hooks, adminL)
+	select {
+	case <-ctx.Done():
+	case err = <-failed: // a listener broke: what is in flight is answered all the same
+		s.log.Error("a listener broke", "error", err)
+	}
+	derr := s.drain(c, web)
+	_ = adm.Close()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrListen, err)
+	}
+	return derr
+}
+
+func serve(web *http.Server, l net.Listener, withTLS bool) error {
+	if withTLS {
+		return web.ServeTLS(l, "", "")
+	}
+	return web.Serve(l)
+}
+
+func (s *Server) listen(c *config.Config) (hooks, adm net.Listener, err error) {
+	raw, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w on listen: %w", ErrListen, err)
+	}
+	if adm, err = net.Listen("tcp", c.Admin); err != nil {
+		_ = raw.Close()
+		return nil, nil, fmt.Errorf("%w on admin: %w", ErrListen, err)
+	}
+	lim := newLimiter(raw, c.MaxConnections, c.TLSCert == "", s.metrics.refusedConns.Inc)
+	s.limit.Store(lim)
+	return lim, newLimiter(adm, maxAdminConnections, true, s.metrics.refusedConns.Inc), nil
+}
+
+const maxAdminConnections = 64
+
+// servers are the two HTTP servers with all their bounds.
+func (s *Server) servers(c *config.Config, hooks net.Listener) (web, adm *http.Server) {
+	web = gatehttp.NewServer("", s)
+	web.ReadTimeout = max(web.ReadTimeout, c.Deadline+time.Second)
+	web.WriteTimeout = c.Deadline + web.WriteTimeout
+	web.ConnState = hooks.(*limiter).state
+	web.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return s.parts.Load().cert, nil
+	}}
+	web.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 100}
+	adm = gatehttp.NewServer("", s.admin())
+	quiet := log.New(io.Discard, "", 0) // its lines quote what strangers sent
+	web.ErrorLog, adm.ErrorLog = quiet, quiet
+	return web, adm
+}
+
+func (s *Server) connections() int {
+	if l := s.limit.Load(); l != nil {
+		return l.count()
+	}
+	return 0
+}
+
+// announce is the one line that says where the server listens.
+func (s *Server) announce(c *config.Config, hooks, adm net.Listener) {
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	urls := make([]string, len(c.Counterparts))
+	for i, p := range c.Counterparts {
+		urls[i] = scheme + "://" + hooks.Addr().String() + webhookPath(p.Name)
+	}
+	if c.Store == config.MemoryStore {
+		s.log.Warn("UNSAFE for production: records, replays and counts are in memory and lost when the process ends")
+	}
+	if c.Durability == "off" {
+		s.log.Warn("durability is off: a crash of the machine can lose records whose answers have left")
+	}
+	s.logPack(s.parts.Load())
+	s.log.Info("serving", "webhooks", strings.Join(urls, " "), "admin", "http://"+adm.Addr().String())
+}
+
+// drain: /readyz says no at once, requests are still answered for drain_wait, then
+// those in flight end. An error says that some did not in time.
+func (s *Server) drain(c *config.Config, web *http.Server) error {
+	s.status.drain()
+	s.log.Info("draining", "wait", c.DrainWait.String())
+	time.Sleep(c.DrainWait)
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		_ = web.Close()
+		return fmt.Errorf("requests in flight did not end within %v", c.DrainTimeout)
+	}
+	s.log.Info("drained")
+	return nil
+}
