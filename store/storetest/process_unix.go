@@ -1,0 +1,47 @@
+//go:build unix
+
+package storetest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// process is a server that was started in a process group of its own.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+func runAs(cmd *exec.Cmd, uid, gid int) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if uid >= 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+}
+
+// launch starts the command. Where the system can do that, it ends with us.
+func launch(cmd *exec.Cmd) (*process, error) {
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		defer close(p.done)
+		err := startBound(cmd)
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	return p, <-started
+}
+
+// kill ends the server and everything that it started, without a farewell.
+func (p *process) kill() {
+	select {
+	case <-p.done:
+		return
+	default:
+	}
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	<-p.done
+}
