@@ -20,10 +20,10 @@ type pkg struct {
 	GoFiles    []string
 }
 
-// packages lists the packages of the root module and of the tool.
+// packages lists the packages of the root module, of the tool and of the store.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps,GoFiles", "./...", "./cmd/issuant/...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps,GoFiles", "./...", "./cmd/issuant/...", "./store/...")
 	cmd.Dir = testutil.Root(t)
 	out, err := cmd.Output()
 	if err != nil {
@@ -88,7 +88,7 @@ func level(path string) (room string, n int) {
 		{"rules/starter", 3}, {"rules/compile", 2}, {"rules", 1},
 		{"crypto/secret", 1}, {"crypto/keyring", 2}, {"crypto/jose", 2}, {"crypto/webhook", 3}, {"crypto/seal", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},
-		{"cmd/issuant", 8},
+		{"store/storetest", 8}, {"store", 5}, {"cmd/issuant", 8},
 	} {
 		if path == r.prefix || strings.HasPrefix(path, r.prefix+"/") {
 			return r.prefix, r.n
