@@ -48,7 +48,24 @@ type part struct {
 	load func(p *parts) []config.Fault
 
 	stat, inForce, tried string
+	rest                 string // of a pack: the sum of what are not its lists, as it was tried last
 }
+
+// kindNow is the kind of the change that was tried last: of a pack, whether its
+// lists alone have changed.
+func (p *part) kindNow() string {
+	if p.kind != "pack" {
+		return p.kind
+	}
+	before := p.rest
+	p.rest = p.restSum()
+	if before == p.rest {
+		return "list"
+	}
+	return p.kind
+}
+
+func (p *part) restSum() string { return files{roots: p.files.roots, subs: []string{"rules", "tests"}}.sum() }
 
 // begin notes the files as they are before they are loaded for the first time. The
 // cheap sign comes first: what is written between the two is then seen as a change.
@@ -56,6 +73,9 @@ func (p *part) begin() {
 	p.stat = p.files.stat()
 	p.inForce = p.files.sum()
 	p.tried = p.inForce
+	if p.kind == "pack" {
+		p.rest = p.restSum()
+	}
 }
 
 const minToken = 16 // bytes of a bearer token
@@ -298,22 +318,22 @@ func (s *Server) look(force bool) {
 		s.log.Info("the configuration is again the one in force")
 	}
 	next := s.parts.Load().clone()
-	var taken []*part
+	taken := map[*part]string{} // and the kind of its change
 	for _, p := range s.watched {
 		if !p.changed(force) {
 			s.unchanged(p)
 			continue
 		}
-		trial := next.clone()
+		trial, kind := next.clone(), p.kindNow()
 		if faults := p.load(trial); len(faults) > 0 {
-			s.refuse(p, faults)
+			s.refuse(p, kind, faults)
 			continue
 		}
 		if p.files.sum() != p.tried {
 			p.stat, p.tried = "", "" // it was written to meanwhile: look again soon
 			continue
 		}
-		next, taken = trial, append(taken, p)
+		next, taken[p] = trial, kind
 	}
 	if len(taken) > 0 {
 		s.take(next, taken)
@@ -353,19 +373,19 @@ func (p *part) changed(force bool) bool {
 }
 
 // take makes a generation of next; when it does not fit together, nothing changes.
-func (s *Server) take(next *parts, taken []*part) {
+func (s *Server) take(next *parts, taken map[*part]string) {
 	generation, faults := s.newRoutes(next)
 	if len(faults) > 0 {
-		for _, p := range taken {
-			s.refuse(p, faults)
+		for p, kind := range taken {
+			s.refuse(p, kind, faults)
 		}
 		return
 	}
 	s.put(next, generation)
-	for _, p := range taken {
+	for p, kind := range taken {
 		p.inForce = p.tried
 		s.status.cleared(p.name)
-		s.metrics.reload(p.kind, true, s.opt.Now())
+		s.metrics.reload(kind, true, s.opt.Now())
 		s.log.Info("reloaded", "part", p.name)
 	}
 }
@@ -382,13 +402,13 @@ func (s *Server) put(next *parts, generation *routes) {
 }
 
 // refuse keeps what is in force and says why.
-func (s *Server) refuse(p *part, faults []config.Fault) {
+func (s *Server) refuse(p *part, kind string, faults []config.Fault) {
 	msg := faults[0].String()
 	if n := len(faults) - 1; n > 0 {
 		msg += fmt.Sprintf(" (and %d more)", n)
 	}
 	s.status.failed(p.name, msg+"; the last good one stays", s.opt.Now())
-	s.metrics.reload(p.kind, false, s.opt.Now())
+	s.metrics.reload(kind, false, s.opt.Now())
 	for _, f := range faults {
 		s.log.Warn("not reloaded; the last good one stays", "part", p.name, "error", f.String())
 	}
@@ -400,7 +420,7 @@ func (s *Server) reloadConfig() {
 	old := s.parts.Load()
 	c, faults := s.opt.Load()
 	if len(faults) > 0 {
-		s.refuse(s.conf, faults)
+		s.refuse(s.conf, "config", faults)
 		return
 	}
 	waiting := keepFixed(old.cfg, c)
@@ -408,13 +428,13 @@ func (s *Server) reloadConfig() {
 	scratch.metrics, scratch.status = s.metrics, s.status
 	next, faults := scratch.loadParts(c)
 	if len(faults) > 0 {
-		s.refuse(s.conf, faults)
+		s.refuse(s.conf, "config", faults)
 		return
 	}
 	s.keepSources(old, next)
 	generation, faults := s.newRoutes(next)
 	if len(faults) > 0 {
-		s.refuse(s.conf, faults)
+		s.refuse(s.conf, "config", faults)
 		return
 	}
 	s.conf.inForce, s.watched = s.conf.tried, scratch.watched

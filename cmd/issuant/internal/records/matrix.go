@@ -1,0 +1,178 @@
+package records
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Names of verdicts that are no action code.
+const (
+	Refused     = "refused"     // not accepted by us: the answer would have been 401 or 413
+	Unavailable = "unavailable" // not answered by us: the answer would have been 503
+	Unread      = "unread"      // the incumbent answered something else than the counterpart's words
+	Failed      = "failed"      // the incumbent did not answer
+)
+
+// systemError is what a verified message gets that cannot be decoded.
+const systemError = "96"
+
+// Matrix counts our verdicts against the incumbent's.
+type Matrix struct {
+	From, To time.Time // of the messages that were compared
+	Compared int
+	Skipped  map[string]int // by reason: messages without incumbent ("alone"), copies ("repeat", "replayed")
+	cells    map[[2]string]*Cell
+	examples int
+}
+
+// Cell is one pair of verdicts.
+type Cell struct {
+	Ours, Theirs string
+	Count        int
+	Verdict      string // same, stricter, looser (ours against theirs), or incomparable
+	Examples     []*Line
+}
+
+// NewMatrix returns an empty matrix that keeps some examples of each disagreement:
+// the newest ones.
+func NewMatrix(examples int) *Matrix {
+	return &Matrix{Skipped: map[string]int{}, cells: map[[2]string]*Cell{}, examples: examples}
+}
+
+// Add counts a line.
+func (m *Matrix) Add(l *Line) {
+	switch {
+	case l.Kind != "":
+		return
+	case l.Incumbent == nil:
+		m.Skipped["alone"]++
+		return
+	case l.Refusal == "repeat" || l.Refusal == "replayed":
+		m.Skipped[l.Refusal]++ // the first of the copies was compared
+		return
+	}
+	ours, theirs := oursOf(l), theirsOf(l)
+	if m.Compared == 0 || l.At.Before(m.From) {
+		m.From = l.At
+	}
+	if m.Compared++; l.At.After(m.To) {
+		m.To = l.At
+	}
+	c := m.cells[[2]string{ours, theirs}]
+	if c == nil {
+		c = &Cell{Ours: ours, Theirs: theirs, Verdict: verdict(ours, theirs)}
+		m.cells[[2]string{ours, theirs}] = c
+	}
+	c.Count++
+	if c.Verdict != "same" && m.examples > 0 {
+		if len(c.Examples) == m.examples {
+			c.Examples = c.Examples[1:]
+		}
+		c.Examples = append(c.Examples, l)
+	}
+}
+
+// oursOf is what we would have answered.
+func oursOf(l *Line) string {
+	switch {
+	case l.ActionCode != "":
+		return l.ActionCode
+	case slices.Contains([]string{"busy", "deadline", "record", "memory_full", "internal", "key_source", "store"}, l.Refusal):
+		return Unavailable
+	case slices.Contains([]string{"decode", "json", "event", "fact", "pan", "limit"}, l.Refusal):
+		return systemError
+	}
+	return Refused
+}
+
+func theirsOf(l *Line) string {
+	switch {
+	case l.Incumbent.Failure != "":
+		return Failed
+	case !l.Incumbent.Read:
+		return Unread
+	}
+	return l.Incumbent.ActionCode
+}
+
+// rank orders verdicts from the most generous; words that say nothing about the
+// request come last.
+func rank(v string) int {
+	switch v {
+	case "00":
+		return 0
+	case "85":
+		return 1
+	case systemError:
+		return 3
+	case Refused:
+		return 4
+	case Unavailable, Unread, Failed:
+		return 5
+	}
+	return 2 // a decline
+}
+
+func verdict(ours, theirs string) string {
+	a, b := rank(ours), rank(theirs)
+	switch {
+	case ours == theirs:
+		return "same"
+	case a == 5 || b == 5:
+		return "incomparable"
+	case a < b:
+		return "looser"
+	case a > b:
+		return "stricter"
+	}
+	return "incomparable" // two ways to decline
+}
+
+// Cells returns the pairs that were seen: the worst disagreements first.
+func (m *Matrix) Cells() []*Cell {
+	order := map[string]int{"looser": 0, "stricter": 1, "incomparable": 2, "same": 3}
+	var list []*Cell
+	for _, c := range m.cells {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *Cell) int {
+		return cmp.Or(order[a.Verdict]-order[b.Verdict], b.Count-a.Count, cmp.Compare(a.Ours, b.Ours), cmp.Compare(a.Theirs, b.Theirs))
+	})
+	return list
+}
+
+// Count returns how often a pair was seen.
+func (m *Matrix) Count(ours, theirs string) int {
+	if c := m.cells[[2]string{ours, theirs}]; c != nil {
+		return c.Count
+	}
+	return 0
+}
+
+// Total returns how many messages had a verdict: same, stricter, looser, incomparable.
+func (m *Matrix) Total(verdict string) int {
+	n := 0
+	for _, c := range m.cells {
+		if c.Verdict == verdict {
+			n += c.Count
+		}
+	}
+	return n
+}
+
+// Axes returns the verdicts that were seen, the most generous first.
+func (m *Matrix) Axes() (ours, theirs []string) {
+	for pair := range m.cells {
+		if !slices.Contains(ours, pair[0]) {
+			ours = append(ours, pair[0])
+		}
+		if !slices.Contains(theirs, pair[1]) {
+			theirs = append(theirs, pair[1])
+		}
+	}
+	order := func(a, b string) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b)) }
+	slices.SortFunc(ours, order)
+	slices.SortFunc(theirs, order)
+	return ours, theirs
+}
