@@ -97,8 +97,6 @@ func serveError(err error) error {
 		return nil
 	case errors.As(err, &faults):
 		return faultList(faults.Faults)
-	case errors.Is(err, server.ErrStore) && server.Misconfigured(err):
-		return usage("serve: %w", err)
 	case errors.Is(err, server.ErrStore), errors.Is(err, server.ErrListen):
 		return fail(exitUnavailable, "serve: %w", err)
 	}

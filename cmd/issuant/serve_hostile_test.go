@@ -74,7 +74,9 @@ func TestServeCutsSlowSenders(t *testing.T) {
 	if got := readAll(t, bodies); !strings.HasPrefix(got, "HTTP/1.1 503 ") || !strings.Contains(got, "Connection: close") {
 		t.Errorf("a slow body: %q", got)
 	}
-	eventually(t, "it is counted as busy", func() bool { return s.metric(`issuant_requests_total{counterpart="pismo",refusal="busy",status="503"} 1`) })
+	eventually(t, "it is counted as busy", func() bool {
+		return s.metric(`issuant_requests_total{counterpart="pismo",refusal="busy",status="503"} 1`)
+	})
 }
 
 func TestServeRefusesHugeHeaders(t *testing.T) {

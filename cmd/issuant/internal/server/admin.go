@@ -15,6 +15,7 @@ import (
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/store"
 )
 
 const (
@@ -129,6 +130,13 @@ func (s *Server) notices() []problem {
 	p, now := s.parts.Load(), s.opt.Now()
 	if p.cfg.Store == config.MemoryStore {
 		list = append(list, problem{Check: "store", Msg: "records, replays and counts are in memory: they are lost when the process ends", Since: s.started})
+	}
+	if k, ok := s.keeper.(interface{ Stats() store.Stats }); ok {
+		if stats := k.Stats(); stats.RetentionPaused {
+			list = append(list, problem{Check: "store/retention", Msg: "the clock jumped, so nothing is deleted by age until it is right again"})
+		} else if stats.MaintenanceError != "" {
+			list = append(list, problem{Check: "store/maintenance", Msg: stats.MaintenanceError})
+		}
 	}
 	for name, keys := range p.keys {
 		if end := lastExpiry(keys.Ring(), now); !end.IsZero() && end.Sub(now) < expirySoon {

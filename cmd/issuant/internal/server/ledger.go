@@ -3,12 +3,14 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/store"
 )
 
 // Keeper is what the server keeps its memory in.
@@ -87,13 +89,59 @@ func (k *memoryKeeper) Health(context.Context) error { return k.journal.Err() }
 func (k *memoryKeeper) Close() error { return nil }
 
 // openKeeper opens what the configuration names as its store.
-func openKeeper(_ context.Context, c *config.Config, start time.Time) (Keeper, error) {
+func openKeeper(ctx context.Context, c *config.Config, start time.Time) (Keeper, error) {
 	if c.Store == config.MemoryStore {
 		return newMemoryKeeper(c, start)
 	}
-	return nil, fmt.Errorf("store %q: this build keeps records in memory alone", c.Store)
+	opt, err := storeOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, c.Store, opt)
 }
 
-// Misconfigured tells whether a store was not opened because of its URL, its options
-// or the permissions of its file, which are the operator's to change.
-func Misconfigured(err error) bool { return errors.Is(err, engine.ErrConfig) }
+func storeOptions(c *config.Config) (store.Options, error) {
+	durability, err := store.ParseDurability(c.Durability)
+	return store.Options{Durability: durability, Keep: keep(c), Retain: c.Retain, Card: cardForm(c)}, err
+}
+
+// storeFault places what is wrong with the URL, the options or the file of a store;
+// false when the store itself failed.
+func storeFault(c *config.Config, err error) ([]config.Fault, bool) {
+	if !errors.Is(err, store.ErrConfig) {
+		return nil, false
+	}
+	msg := strings.TrimPrefix(err.Error(), store.ErrConfig.Error()+": ")
+	return []config.Fault{{Place: c.Place("store"), Key: "store", Msg: msg}}, true
+}
+
+// checkStore looks at the file of a store that is there already; what is elsewhere is
+// not asked.
+func checkStore(c *config.Config) []config.Fault {
+	path := strings.TrimPrefix(c.Store, "sqlite:")
+	if c.Store == config.MemoryStore || strings.Contains(c.Store, "://") {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil // it will be made
+	}
+	opt, err := storeOptions(c)
+	if err != nil {
+		return []config.Fault{{Place: c.Place("durability"), Key: "durability", Msg: err.Error()}}
+	}
+	opt.ReadOnly = true
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	k, err := store.Open(ctx, c.Store, opt)
+	if err == nil {
+		_ = k.Close() // it was only read
+		return nil
+	}
+	if faults, ok := storeFault(c, err); ok {
+		return faults
+	}
+	return []config.Fault{{Place: c.Place("store"), Key: "store", Msg: err.Error()}}
+}
+
+// openTimeout bounds the opening of a store.
+const openTimeout = 30 * time.Second

@@ -67,9 +67,9 @@ func newMetrics(b Build) *metrics {
 	m.refusedConns = counter("refused_connections_total", "Connections beyond max_connections.").WithLabelValues()
 	m.gatherErrors = counter("gather_errors_total", "Decisions whose velocity could not be counted.").WithLabelValues()
 	m.commit = register(m.reg, prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: ns, Name: "store_commit_duration_seconds", Help: "Until a record was durable.", Buckets: buckets,
+		Namespace: ns, Name: "record_wait_duration_seconds", Help: "What an answer waited for until its record was durable.", Buckets: buckets,
 	}))
-	m.commitErrors = counter("store_commit_errors_total", "Records that could not be written; their senders got 503.").WithLabelValues()
+	m.commitErrors = counter("record_errors_total", "Records that could not be written; their senders got 503.").WithLabelValues()
 	m.fetches = counter("key_fetches_total", "Fetches of keys from their address.", "counterpart", "result")
 	m.reloads = counter("reloads_total", "Changed files that were taken (ok) or not (failed).", "kind", "result")
 	m.reloaded = gauge("reload_last_success_timestamp_seconds", "When a part was last taken, as Unix time.", "kind")
@@ -218,15 +218,7 @@ func (m *metrics) watch(s *Server) {
 	})
 	m.gaugeFunc("warnings", "Warnings of /readyz: failed reloads, settings that need a restart.", func() float64 { return float64(len(s.status.warnings())) })
 	m.gaugeFunc("connections", "Open connections of the webhooks' listener.", func() float64 { return float64(s.connections()) })
-	m.gaugeFunc("journal_seq", "Number of the last record in the chain.", func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), healthTimeout)
-		defer cancel()
-		head, err := s.keeper.Head(ctx)
-		if err != nil {
-			return -1
-		}
-		return float64(head.Seq)
-	})
+	m.watchKeeper(s.keeper)
 	m.reg.MustRegister(late{[]*prometheus.Desc{packDesc, keyAgeDesc, keysDesc, expiryDesc}, func(ch chan<- prometheus.Metric) {
 		p, now := s.parts.Load(), s.opt.Now()
 		man := p.pack.Manifest()

@@ -65,7 +65,9 @@ func (p *part) kindNow() string {
 	return p.kind
 }
 
-func (p *part) restSum() string { return files{roots: p.files.roots, subs: []string{"rules", "tests"}}.sum() }
+func (p *part) restSum() string {
+	return files{roots: p.files.roots, subs: []string{"rules", "tests"}}.sum()
+}
 
 // begin notes the files as they are before they are loaded for the first time. The
 // cheap sign comes first: what is written between the two is then seen as a change.

@@ -87,7 +87,7 @@ func Check(opt Options) []config.Fault {
 	c, faults := opt.Load()
 	p, more := s.loadParts(c)
 	faults = append(faults, more...)
-	if len(faults) > 0 {
+	if faults = append(faults, checkStore(c)...); len(faults) > 0 {
 		return faults
 	}
 	// Routes check what parts mean together; a ledger in memory stands for the store.
@@ -130,8 +130,12 @@ func Run(ctx context.Context, opt Options) error {
 	if faults = append(faults, more...); len(faults) > 0 {
 		return &FaultError{faults}
 	}
-	keeper, err := openKeeper(ctx, c, s.started)
-	if err != nil {
+	opening, cancel := context.WithTimeout(ctx, openTimeout)
+	keeper, err := openKeeper(opening, c, s.started)
+	cancel()
+	if faults, ok := storeFault(c, err); ok {
+		return &FaultError{faults}
+	} else if err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	defer s.closeKeeper(keeper)
