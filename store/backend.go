@@ -22,6 +22,8 @@ type backend interface {
 	update(ctx context.Context, f func(executor) error) error
 	// maintain is update, but where another process is at it, f does not run.
 	maintain(ctx context.Context, f func(executor) error) error
+	// probe writes as a commit would. Like commit it is for one goroutine at a time.
+	probe(ctx context.Context) error
 	// query reads, beside the transaction of the writer.
 	query(ctx context.Context, sql string, args ...any) (rows, error)
 	// snapshot runs f over one state of the database.
@@ -47,6 +49,8 @@ type freshHead struct{ card, now, completeSince int64 }
 
 const insertHead = `INSERT INTO head (id, seq, hash, size, anchor_seq, anchor_hash, anchor_size, floor, sightings, card,
 	created, complete_since, list_version, probes) VALUES (1, 0, '', 0, 0, '', 0, $1, 0, $2, $3, $4, 0, 0)`
+
+const countProbe = `UPDATE head SET probes = probes + 1`
 
 const selectHead = `SELECT seq, hash, size, floor, sightings, list_version FROM head`
 

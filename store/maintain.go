@@ -28,9 +28,12 @@ func (s *sqlStore) maintain() {
 func (s *sqlStore) maintainOnce() (more bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opt.CommitTimeout)
 	defer cancel()
-	now, steady := s.clock.now(), s.clock.steady()
-	steps := []func(context.Context, executor, time.Time) (bool, error){blank, s.expire, pack}
-	if steady {
+	now, told := s.clock.now()
+	steps := []func(context.Context, executor, time.Time) (bool, error){pack}
+	if told { // a process without messages leaves the memory to those that have some
+		steps = append(steps, blank, s.expire)
+	}
+	if s.clock.steady() {
 		steps = append(steps, s.dropObservations, s.dropRecords)
 		s.window.Forget(now.Add(-s.opt.RetainObservations))
 	}

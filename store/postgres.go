@@ -142,6 +142,13 @@ func (d *pgDB) maintain(ctx context.Context, f func(executor) error) error {
 	return d.locked(ctx, fmt.Sprintf("SELECT pg_try_advisory_xact_lock(%d)", int64(maintainLock)), f)
 }
 
+func (d *pgDB) probe(ctx context.Context) error {
+	return d.update(ctx, func(x executor) error {
+		_, err := x.exec(ctx, countProbe)
+		return err
+	})
+}
+
 func (d *pgDB) locked(ctx context.Context, may string, f func(executor) error) error {
 	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		var ok bool

@@ -215,6 +215,18 @@ func (d *sqliteDB) maintain(ctx context.Context, f func(executor) error) error {
 	return d.update(ctx, f)
 }
 
+// probe needs room in the file, not only in the write-ahead log.
+func (d *sqliteDB) probe(ctx context.Context) error {
+	return d.update(ctx, func(x executor) error {
+		for _, sql := range []string{`INSERT INTO probe (data) VALUES (zeroblob(16384))`, `DELETE FROM probe`, countProbe} {
+			if _, err := x.exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (d *sqliteDB) query(ctx context.Context, sql string, args ...any) (rows, error) {
 	return sqlReader{d.reads}.query(ctx, sql, args...)
 }
@@ -281,12 +293,19 @@ type sqliteTx struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	setup string // run on each new connection: tests make a full disk of it
 }
 
 func (x *sqliteTx) connect(ctx context.Context) (err error) {
-	if x.conn == nil {
-		x.conn, err = x.db.Conn(ctx)
-		x.stmts = map[string]*sql.Stmt{}
+	if x.conn != nil {
+		return nil
+	}
+	if x.conn, err = x.db.Conn(ctx); err != nil {
+		return err
+	}
+	x.stmts = map[string]*sql.Stmt{}
+	if x.setup != "" {
+		_, err = x.conn.ExecContext(ctx, x.setup)
 	}
 	return err
 }

@@ -44,6 +44,7 @@ func newSQLStore(t target, opt Options) *sqlStore {
 		queue:   make(chan *item, opt.MaxWaiting), jobs: make(chan func()), written: make(chan struct{}),
 	}
 	s.clock.opened = time.Now()
+	s.clock.wall = s.clock.opened.Round(0)
 	s.tail.read = s.readTail
 	if t.pg == nil {
 		s.db = newSQLite(t.path, opt)
@@ -173,12 +174,8 @@ func (s *sqlStore) Health(ctx context.Context) error {
 	job := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), s.opt.CommitTimeout)
 		defer cancel()
-		start := time.Now()
-		err := s.db.update(ctx, func(x executor) error {
-			_, err := x.exec(ctx, `UPDATE head SET probes = probes + 1`)
-			return err
-		})
-		s.stats.probed(time.Since(start), err, s.hide)
+		err := s.db.probe(ctx)
+		s.stats.probed(err, s.hide)
 		result <- err
 	}
 	select {
@@ -203,7 +200,8 @@ func (s *sqlStore) Health(ctx context.Context) error {
 // servers whose clock was set, do not live in the machine's time. Between them it
 // goes on at the pace of the machine.
 type clock struct {
-	opened time.Time
+	opened time.Time // by both clocks of the machine
+	wall   time.Time // the same by the one that can be set
 
 	mu    sync.Mutex
 	given time.Time
@@ -216,18 +214,18 @@ func (c *clock) tell(now time.Time) {
 	c.given, c.at = now.Round(0), time.Now()
 }
 
-func (c *clock) now() time.Time {
+// now returns the instant; told is false when it is the machine's alone.
+func (c *clock) now() (now time.Time, told bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at.IsZero() {
-		return time.Now()
+		return time.Now(), false
 	}
-	return c.given.Add(time.Since(c.at))
+	return c.given.Add(time.Since(c.at)), true
 }
 
 // steady reports whether the machine's clock has gone at its pace since the store
 // was opened. Where it has not, nothing is deleted by age: it may be set back.
 func (c *clock) steady() bool {
-	wall := time.Now().Round(0).Sub(c.opened.Round(0))
-	return (wall - time.Since(c.opened)).Abs() < maxDrift
+	return (time.Now().Round(0).Sub(c.wall) - time.Since(c.opened)).Abs() < maxDrift
 }

@@ -99,7 +99,7 @@ func (s *stats) committed(entries int, took time.Duration, err error, text func(
 }
 
 // probed takes down that Health wrote.
-func (s *stats) probed(_ time.Duration, err error, hide func(error) string) {
+func (s *stats) probed(err error, hide func(error) string) {
 	if err != nil {
 		s.failed(hide(err))
 		return

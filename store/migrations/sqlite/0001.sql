@@ -71,3 +71,9 @@ CREATE TABLE approvals (
 	seq      INTEGER NOT NULL,
 	PRIMARY KEY (pack, approver)
 ) WITHOUT ROWID;
+
+-- Always empty: what Health writes and deletes again, to see whether there is room.
+CREATE TABLE probe (
+	id   INTEGER PRIMARY KEY,
+	data BLOB NOT NULL
+);
