@@ -30,7 +30,7 @@ type Matrix struct {
 type Cell struct {
 	Ours, Theirs string
 	Count        int
-	Verdict      string // same, stricter, looser (ours against theirs), or incomparable
+	Verdict      string // one of Verdicts
 	Examples     []*Line
 }
 
@@ -96,48 +96,61 @@ func theirsOf(l *Line) string {
 	return l.Incumbent.ActionCode
 }
 
-// rank orders verdicts from the most generous; words that say nothing about the
-// request come last.
+// rank orders verdicts by what they allow, the most generous first. Words that say
+// nothing about the request have the rank silent.
 func rank(v string) int {
 	switch v {
 	case "00":
 		return 0
 	case "85":
 		return 1
-	case systemError:
-		return 3
-	case Refused:
-		return 4
 	case Unavailable, Unread, Failed:
-		return 5
+		return silent
 	}
-	return 2 // a decline
+	return 2 // nothing is allowed
 }
+
+const silent = 3
+
+// position orders verdicts on an axis: within a rank, declines come first.
+func position(v string) int {
+	switch v {
+	case systemError:
+		return 1
+	case Refused:
+		return 2
+	}
+	return 0
+}
+
+// Verdicts are what can be said of a pair, the worst disagreement first: we allow
+// more; we allow less; one of the two said nothing; both allow the same under
+// different codes; no difference.
+var Verdicts = []string{"looser", "stricter", "silent", "other_code", "same"}
 
 func verdict(ours, theirs string) string {
 	a, b := rank(ours), rank(theirs)
 	switch {
 	case ours == theirs:
 		return "same"
-	case a == 5 || b == 5:
-		return "incomparable"
+	case a == silent || b == silent:
+		return "silent"
 	case a < b:
 		return "looser"
 	case a > b:
 		return "stricter"
 	}
-	return "incomparable" // two ways to decline
+	return "other_code"
 }
 
 // Cells returns the pairs that were seen: the worst disagreements first.
 func (m *Matrix) Cells() []*Cell {
-	order := map[string]int{"looser": 0, "stricter": 1, "incomparable": 2, "same": 3}
 	var list []*Cell
 	for _, c := range m.cells {
 		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b *Cell) int {
-		return cmp.Or(order[a.Verdict]-order[b.Verdict], b.Count-a.Count, cmp.Compare(a.Ours, b.Ours), cmp.Compare(a.Theirs, b.Theirs))
+		return cmp.Or(slices.Index(Verdicts, a.Verdict)-slices.Index(Verdicts, b.Verdict), b.Count-a.Count, cmp.Compare(a.Ours, b.Ours), cmp.Compare(a.Theirs, b.Theirs))
 	})
 	return list
 }
@@ -150,7 +163,7 @@ func (m *Matrix) Count(ours, theirs string) int {
 	return 0
 }
 
-// Total returns how many messages had a verdict: same, stricter, looser, incomparable.
+// Total returns how many messages had one of Verdicts.
 func (m *Matrix) Total(verdict string) int {
 	n := 0
 	for _, c := range m.cells {
@@ -171,7 +184,7 @@ func (m *Matrix) Axes() (ours, theirs []string) {
 			theirs = append(theirs, pair[1])
 		}
 	}
-	order := func(a, b string) int { return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b)) }
+	order := func(a, b string) int { return cmp.Or(rank(a)-rank(b), position(a)-position(b), cmp.Compare(a, b)) }
 	slices.SortFunc(ours, order)
 	slices.SortFunc(theirs, order)
 	return ours, theirs
