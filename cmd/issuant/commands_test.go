@@ -18,6 +18,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"member":  cmdMember,
 	"oneline": cmdOneLine,
 	"signed":  cmdSigned,
+	"faults":  cmdFaults,
 
 	"stdout_is": cmdStdoutIs,
 }
@@ -127,5 +128,24 @@ func cmdStdoutIs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got, want := ts.ReadFile("stdout.txt"), ts.ReadFile(args[0]); got != want {
 		ts.Fatalf("differs from %s:\n%s", args[0], got)
+	}
+}
+
+// faults NAME CODE: issuant serve --check --config NAME.yaml ends with that code; every
+// line on standard error is one of ours, and there is one unless the code is 0.
+func cmdFaults(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: faults NAME CODE")
+	}
+	ts.Check(os.Chmod(ts.MkAbs(args[0]+".yaml"), 0o600))
+	cmdExits(ts, false, []string{args[1], "issuant", "serve", "--check", "--config", args[0] + ".yaml"})
+	text := ts.ReadFile("stderr.txt")
+	for _, line := range strings.SplitAfter(text, "\n") {
+		if line != "" && !strings.HasPrefix(line, "issuant: ") {
+			ts.Fatalf("%s: not a line of ours: %q", args[0], line)
+		}
+	}
+	if (args[1] == "0") != (text == "") {
+		ts.Fatalf("%s: exit code %s with %q", args[0], args[1], text)
 	}
 }

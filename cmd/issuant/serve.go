@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -67,6 +70,7 @@ func (a *app) serve(cmd *cobra.Command, flags rawFlags, check bool) error {
 		return err
 	}
 	if check {
+		opt.Log = slog.New(redact.NewHandler(lineHandler{a.err}))
 		if faults := server.Check(opt); len(faults) > 0 {
 			return faultList(faults)
 		}
@@ -145,6 +149,30 @@ func (a *app) logger(c *config.Config) *slog.Logger {
 	}
 	return slog.New(redact.NewHandler(h))
 }
+
+// lineHandler prints warnings as the tool prints everything else: for a person who
+// asked, not for a log.
+type lineHandler struct{ w io.Writer }
+
+// Enabled implements slog.Handler.
+func (h lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+// Handle implements slog.Handler.
+func (h lineHandler) Handle(_ context.Context, r slog.Record) error {
+	text := "issuant: warning: " + r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		text += ": " + a.Value.String()
+		return true
+	})
+	_, err := fmt.Fprintln(h.w, oneLine(text))
+	return err
+}
+
+// WithAttrs and WithGroup implement slog.Handler; the server uses neither.
+func (h lineHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup implements slog.Handler.
+func (h lineHandler) WithGroup(string) slog.Handler { return h }
 
 // rawFlags keep what the command line says as text, so that every fault of every
 // source is told together.

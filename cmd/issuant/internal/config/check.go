@@ -6,6 +6,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/engine/wire/pismo"
 )
 
 // MemoryStore is the store that lives in the process.
@@ -81,7 +86,9 @@ func (p *parser) store() {
 	if c.Store == MemoryStore && c.Place("retain") != "" {
 		p.fault(c.Place("retain"), "retain", "means nothing with store: memory")
 	}
-	if scheme, _, ok := strings.Cut(c.Store, "://"); ok && scheme != "postgres" && scheme != "postgresql" {
+	scheme, _, ok := strings.Cut(c.Store, ":")
+	word := ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\. `) // one letter is a drive
+	if word && scheme != "sqlite" && scheme != "postgres" && scheme != "postgresql" {
 		p.fault(c.Place("store"), "store", "is not a file, sqlite:FILE, postgres://..., or memory")
 	}
 }
@@ -106,6 +113,7 @@ func (p *parser) counterpart(c *Counterpart) {
 		bad("refresh", "means nothing for keys from files; they are watched")
 	}
 	switch {
+	case p.faulty[p.key(c, "unsafe_any_account")]:
 	case len(c.Accounts) == 0 && !c.UnsafeAnyAccount:
 		bad("accounts", "is missing: the sender's tenants may share its keys, so say which account-id values are ours (--account; unsafe_any_account accepts all)")
 	case len(c.Accounts) > 0 && c.UnsafeAnyAccount:
@@ -123,8 +131,39 @@ func (p *parser) counterpart(c *Counterpart) {
 	if c.RefKey == "" && p.config.Store != MemoryStore {
 		bad("ref_key", `is missing: it turns card numbers into references; make one with: (umask 077; echo "k1:$(openssl rand -hex 32)" > ref.key)`)
 	}
+	p.wire(c)
 	if keep := c.MaxAge + 2*c.Skew; c.RetryWindow > keep {
 		bad("retry_window", "%s is longer than max_age and twice skew, %s: an older copy is refused anyway", short(c.RetryWindow), short(keep))
+	}
+}
+
+// wire lets the codec and the verifier judge what they alone know, setting by
+// setting, so that each fault has its place.
+func (p *parser) wire(c *Counterpart) {
+	ref, err := secret.NewRefKey("check", make([]byte, secret.MinRefKeyBytes))
+	if err != nil {
+		panic(err) // id and length are right
+	}
+	try := func(name string, cfg pismo.Config) {
+		cfg.RefKey = ref
+		if cfg.SMS == nil {
+			cfg.SMS = &pismo.SMS{}
+		}
+		if _, err := pismo.New(cfg); err != nil && !p.faulty[p.key(c, name)] {
+			p.fault(c.Place(name), p.key(c, name), "%s", strings.TrimPrefix(err.Error(), pismo.ErrConfig.Error()+": "))
+		}
+	}
+	if c.Call != "" {
+		try("call", pismo.Config{Call: &pismo.Call{Number: c.Call}})
+	}
+	try("call_source", pismo.Config{SMS: &pismo.SMS{Source: c.CallSource}})
+	try("sms_source", pismo.Config{SMS: &pismo.SMS{Source: c.SMSSource}})
+	try("apps", pismo.Config{Apps: c.Apps})
+	try("requestors", pismo.Config{Requestors: c.Requestors})
+	try("npl_programs", pismo.Config{NPLPrograms: c.NPLPrograms})
+	_, err = webhook.NewPismo(webhook.PismoOptions{Keys: new(keyring.Ring), UnsafeAnyAccount: true, Header: c.Header})
+	if err != nil {
+		p.fault(c.Place("header"), p.key(c, "header"), "%q is not the name of a header", c.Header)
 	}
 }
 

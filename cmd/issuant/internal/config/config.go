@@ -132,7 +132,7 @@ func (f Fault) String() string {
 // joint: "retain is missing", but "retain: 1x is no duration".
 func joint(msg string) string {
 	switch verb, _, _ := strings.Cut(msg, " "); verb {
-	case "is", "has", "takes", "means", "needs", "says", "must", "and":
+	case "is", "has", "takes", "means", "names", "needs", "says", "must", "and":
 		return " "
 	}
 	return ": "

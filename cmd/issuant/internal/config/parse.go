@@ -2,12 +2,15 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -33,7 +36,9 @@ type Source struct {
 // configuration is not to be used, but for checking on.
 func Parse(s Source) (*Config, []Fault) {
 	p := &parser{Source: s, config: defaults(), flat: map[string]value{}, faulty: map[string]bool{}}
-	p.readFile()
+	if !p.readFile() {
+		return p.config, p.faults // what the file would have said is not missing
+	}
 	for _, row := range top {
 		if v, ok := p.value(row.Setting, p.flat[row.Name]); ok {
 			p.config.places[row.Name] = v.place
@@ -42,7 +47,19 @@ func Parse(s Source) (*Config, []Fault) {
 	}
 	p.counterparts()
 	p.check()
+	p.sort()
 	return p.config, p.faults
+}
+
+// sort puts the faults of the file in the order of its lines; others come behind.
+func (p *parser) sort() {
+	line := func(f Fault) int {
+		if n, err := strconv.Atoi(strings.TrimPrefix(f.Place, p.File+":")); err == nil {
+			return n
+		}
+		return math.MaxInt
+	}
+	slices.SortStableFunc(p.faults, func(a, b Fault) int { return cmp.Compare(line(a), line(b)) })
 }
 
 type parser struct {
@@ -51,6 +68,7 @@ type parser struct {
 	faults   []Fault
 	flat     map[string]value // top-level keys of the file, by key
 	sections []section
+	broken   bool            // a section is none
 	faulty   map[string]bool // settings whose value is a fault, by full name
 }
 
@@ -124,6 +142,8 @@ func Scalars(v *yaml.Node) ([]string, error) {
 			list = append(list, item.Value)
 		}
 		return list, nil
+	case v.Kind == yaml.AliasNode:
+		return nil, errors.New("is an alias; write the value out")
 	}
 	return nil, errors.New("must be a value or a list of values")
 }
@@ -151,13 +171,15 @@ func didYouMean(name string, known []string) string {
 	return ""
 }
 
-func (p *parser) readFile() {
+// readFile returns false when the text is no configuration at all.
+func (p *parser) readFile() bool {
 	root, fault := Document(p.File, p.Data)
 	if fault != nil {
 		p.faults = append(p.faults, *fault)
+		return false
 	}
 	if root == nil {
-		return
+		return true
 	}
 	known := p.flatKeys()
 	p.members(root, func(k, v *yaml.Node) {
@@ -170,6 +192,7 @@ func (p *parser) readFile() {
 			p.flat[k.Value] = p.scalars(k, v, k.Value)
 		}
 	})
+	return true
 }
 
 // hint says where a key belongs that stands at the top.
@@ -208,6 +231,7 @@ func (p *parser) scalars(k, v *yaml.Node, key string) value {
 
 func (p *parser) readCounterparts(n *yaml.Node) {
 	if n.Kind != yaml.MappingNode || len(n.Content) == 0 {
+		p.broken = true
 		p.fault(p.at(n.Line), CounterpartsKey, "is a mapping of names to settings")
 		return
 	}
@@ -215,8 +239,10 @@ func (p *parser) readCounterparts(n *yaml.Node) {
 		key := CounterpartsKey + "." + k.Value
 		switch {
 		case !routeName.MatchString(k.Value):
+			p.broken = true
 			p.fault(p.at(k.Line), CounterpartsKey, "the name %q is not 1 to 32 of a-z 0-9 _ -, beginning with a letter: it becomes a path", k.Value)
 		case v.Kind != yaml.MappingNode:
+			p.broken = true
 			p.fault(p.at(k.Line), key, "is a mapping of settings")
 		default:
 			p.sections = append(p.sections, p.section(k, v, key))
@@ -274,6 +300,9 @@ func Variable(flag string) string { return "ISSUANT_" + strings.ToUpper(flatName
 // counterparts sets up every counterpart: those of the file, or the one that flags,
 // variables and flat keys speak of.
 func (p *parser) counterparts() {
+	if len(p.sections) == 0 && p.broken {
+		return // what stands there is no counterpart, but it was meant to be one
+	}
 	if len(p.sections) == 0 {
 		p.sections = []section{{"pismo", "", map[string]value{}}}
 	}

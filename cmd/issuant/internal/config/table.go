@@ -171,8 +171,7 @@ func setApps(p *Counterpart, v value, bad func(int, string, ...any)) {
 				return err
 			},
 		}
-		mapping(item, "an app", fields, bad)
-		if app.URL == "" || app.Platform == "" {
+		if mapping(item, "an app", fields, bad) && (app.URL == "" || app.Platform == "") {
 			bad(item.Line, "an app needs url and platform")
 		}
 		p.Apps = append(p.Apps, app)
@@ -218,11 +217,16 @@ func pairs(v value, what string, bad func(int, string, ...any), take func(name, 
 	}
 }
 
-// mapping reads a mapping with fixed names to texts.
-func mapping(n *yaml.Node, what string, fields map[string]func(string) error, bad func(int, string, ...any)) {
+// mapping reads a mapping with fixed names to texts; false when something is wrong.
+func mapping(n *yaml.Node, what string, fields map[string]func(string) error, report func(int, string, ...any)) bool {
+	ok := true
+	bad := func(line int, format string, args ...any) {
+		ok = false
+		report(line, format, args...)
+	}
 	if n.Kind != yaml.MappingNode {
 		bad(n.Line, "%s is a mapping", what)
-		return
+		return ok
 	}
 	seen := map[string]bool{}
 	for i := 0; i < len(n.Content); i += 2 {
@@ -242,6 +246,7 @@ func mapping(n *yaml.Node, what string, fields map[string]func(string) error, ba
 		}
 		seen[k.Value] = true
 	}
+	return ok
 }
 
 func parseNPL(v string) (pismo.NPL, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 )
@@ -25,6 +26,16 @@ func fileFault(place, key, name string, err error) config.Fault {
 		err = pe.Err
 	}
 	return config.Fault{Place: place, Key: key, Msg: fmt.Sprintf("%s: %v", name, err), Class: class}
+}
+
+// secretFault is fileFault for the file of a secret. A name that leads nowhere is not
+// shown: it may be the secret itself, in the wrong place.
+func secretFault(place, key, name string, err error) config.Fault {
+	f := fileFault(place, key, name, err)
+	if f.Class == config.BadSetting || strings.Contains(f.Msg, "name too long") {
+		f.Msg = "names a file that does not exist; the secret itself does not belong here"
+	}
+	return f
 }
 
 // readSecret reads a file that nobody but its reader may see.

@@ -96,11 +96,9 @@ func (s *Server) loadParts(c *config.Config) (*parts, []config.Fault) {
 			continue // it is a file, or a fault already
 		}
 		keys, err := s.newHTTPS(c)
-		if err != nil {
-			faults = append(faults, config.Fault{Place: c.Place("keys"), Key: "counterparts." + c.Name + ".keys", Msg: err.Error()})
-			continue
+		if err == nil { // else Parse has said what is wrong with the address
+			p.keys[c.Name] = keys
 		}
-		p.keys[c.Name] = keys
 	}
 	return p, faults
 }
@@ -151,7 +149,7 @@ func (s *Server) partsOf(c *config.Config) []*part {
 				err = fmt.Errorf("the token has fewer than %d characters; make one with: (umask 077; openssl rand -hex 32 > admin.token)", minToken)
 			}
 			if err != nil {
-				return []config.Fault{fileFault(c.Place("admin_token"), "admin_token", c.AdminToken, err)}
+				return []config.Fault{secretFault(c.Place("admin_token"), "admin_token", c.AdminToken, err)}
 			}
 			p.hasToken, p.token = true, sha256.Sum256([]byte(token))
 			return nil
@@ -192,11 +190,11 @@ func (s *Server) counterpartParts(c *config.Counterpart) []*part {
 	if c.Keys != "" && !isURL(c.Keys) {
 		list = append(list, &part{kind: "keys", name: "keys/" + c.Name, files: fileOf(c.Keys), load: func(p *parts) []config.Fault {
 			ring, warnings, err := loadKeys(c.Keys, s.opt.Now())
-			for _, w := range warnings {
-				s.log.Warn("key warning", "counterpart", c.Name, "warning", w)
-			}
 			if err != nil {
 				return []config.Fault{keyFault(c, err)}
+			}
+			for _, w := range warnings {
+				s.log.Warn("key warning", "counterpart", c.Name, "warning", w)
 			}
 			p.keys[c.Name] = newFileKeys(ring, c.MaxStale, s.opt.Now)
 			return nil
@@ -214,7 +212,7 @@ func (s *Server) counterpartParts(c *config.Counterpart) []*part {
 	return append(list, &part{kind: "ref_key", name: "ref_key/" + c.Name, files: fileOf(c.RefKey), load: func(p *parts) []config.Fault {
 		ref, err := loadRefKey(c.RefKey)
 		if err != nil {
-			return []config.Fault{fileFault(c.Place("ref_key"), "counterparts."+c.Name+".ref_key", c.RefKey, err)}
+			return []config.Fault{secretFault(c.Place("ref_key"), "counterparts."+c.Name+".ref_key", c.RefKey, err)}
 		}
 		p.refs[c.Name] = ref
 		return nil
