@@ -51,8 +51,12 @@ func TestEvidenceDecidesAgain(t *testing.T) {
 		e, err := engine.New(emptyPack(t), engine.Options{Methods: ev.Methods})
 		ok(t, e, err)
 		d := e.Decide(ev.Event, rec.At)
+		x := e.Explain(ev.Event, rec.At)
 		if late {
-			d = e.DecideLate(ev.Event, rec.At)
+			d, x = e.DecideLate(ev.Event, rec.At), e.ExplainLate(ev.Event, rec.At)
+		}
+		if string(x.Decision.AppendJSON(nil)) != string(d.AppendJSON(nil)) {
+			t.Errorf("explained: %s\ndecided: %s", x.Decision.AppendJSON(nil), d.AppendJSON(nil))
 		}
 		if d.ID != rec.DecisionID || d.Outcome != rec.Outcome || d.ActionCode != rec.ActionCode || !slices.Equal(d.Reasons, rec.Reasons) || !slices.Equal(d.Degraded, rec.Degraded) {
 			t.Errorf("decided again: %+v, recorded: %+v", d, rec)

@@ -67,19 +67,23 @@ type Flip struct {
 // Explain decides like Decide and tells why. It takes up to a thousand times as
 // long. Like Decide it never panics, and the same input gives the same bytes.
 func (e *Engine) Explain(ev *Event, now time.Time) *Explanation {
-	l := e.live.Load()
-	return l.explain(ev, now, e.card)
+	return e.live.Load().explain(ev, now, e.card)
 }
 
-func (l *loaded) explain(ev *Event, now time.Time, card CardForm) (x *Explanation) {
+// ExplainLate is Explain for what DecideLate decided.
+func (e *Engine) ExplainLate(ev *Event, now time.Time) *Explanation {
+	return e.live.Load().explain(ev, now, e.card, Degradation{Code: code.Deadline.String()})
+}
+
+func (l *loaded) explain(ev *Event, now time.Time, card CardForm, late ...Degradation) (x *Explanation) {
 	defer func() {
 		if recover() != nil {
-			x = &Explanation{Decision: l.decide(ev, now)}
+			x = &Explanation{Decision: l.decide(ev, now, late...)}
 		}
 	}()
-	decision := l.decide(ev, now)
+	decision := l.decide(ev, now, late...)
 	ev, _ = l.fit(ev)
-	s := &storyteller{loaded: l, ev: ev, now: now, masked: maskedFields(l.pack.Schema(), card)}
+	s := &storyteller{loaded: l, ev: ev, now: now, late: late, masked: maskedFields(l.pack.Schema(), card)}
 	x = &Explanation{Decision: decision}
 	s.tell(x)
 	s.flips(x)
@@ -104,6 +108,7 @@ type storyteller struct {
 	*loaded
 	ev     *Event
 	now    time.Time
+	late   []Degradation
 	masked []bool
 }
 

@@ -119,7 +119,7 @@ func (s *storyteller) with(c candidate) *Decision {
 	} else if trial.Set(name, c.value) != nil {
 		return nil
 	}
-	return s.decide(trial, s.now)
+	return s.decide(trial, s.now, s.late...)
 }
 
 // candidates returns all changes worth a trial, each once, the smallest first.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
 	"github.com/issuant/issuant/engine"
@@ -21,6 +22,10 @@ type explainFlags struct {
 	all      bool
 	decision string
 	history  string
+
+	recordSource
+	identity string
+	given    func(flag string) bool // on the command line
 }
 
 func (a *app) explainCmd() *cobra.Command {
@@ -33,24 +38,42 @@ the rules that missed by a single comparison, and the smallest changes of one fa
 change the outcome, each proven by deciding again. Personal facts are masked.
 
 --what-if FIELD=VALUE decides on the event with that change as well; null makes a
-fact absent, a list is written a,b or ["a","b"].`,
+fact absent, a list is written a,b or ["a","b"].
+
+--decision ID takes a decision from the records of serve, or from a journal, opens the
+event that was sealed with it, and decides again as of then. It needs the auditor's key
+file, and the pack with the lists that decided; when anything comes out otherwise than
+recorded, it says so and ends with exit code 1.`,
 		Example: `  issuant explain -i event.json
-  issuant explain -i event.json --what-if wallet.device_score=4 --what-if device.ip_kind=null`,
-		RunE: func(*cobra.Command, []string) error { return a.explain(&f) },
+  issuant explain -i event.json --what-if wallet.device_score=4 --what-if device.ip_kind=null
+  issuant explain --decision 5c1f... --identity auditor.key --pack packs/2026-11`,
 	}
+	onLine := map[string]bool{}
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { // before the configuration fills flags
+		cmd.Flags().Visit(func(fl *pflag.Flag) { onLine[fl.Name] = true })
+	}
+	f.given = func(flag string) bool { return onLine[flag] }
+	cmd.RunE = func(*cobra.Command, []string) error { return a.explain(&f) }
 	a.inputFlag(cmd, "event")
 	a.packFlag(cmd)
 	a.nowFlag(cmd)
 	cmd.Flags().StringArrayVar(&f.whatIf, "what-if", nil, "change a fact: `FIELD=VALUE`; may stand several times")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show every near miss and every rule without verdict in full")
 	cmd.Flags().StringVar(&f.history, "history", "", "earlier events, one a line: a `FILE`")
-	cmd.Flags().StringVar(&f.decision, "decision", "", "explain the recorded decision of this `ID` (needs the store of serve)")
+	cmd.Flags().StringVar(&f.decision, "decision", "", "explain the recorded decision of this `ID`: of the decision or event, or the record's number")
+	cmd.Flags().StringVar(&f.identity, "identity", "", "with --decision: the auditor's key `FILE`, as age-keygen makes it")
+	f.flags(cmd.Flags())
 	return a.verb(cmd, "pretty", "json")
 }
 
 func (a *app) explain(f *explainFlags) error {
 	if f.decision != "" {
-		return usage("explain: --decision needs the store of serve, which this build does not have; give the event with -i")
+		return a.explainDecision(f)
+	}
+	for _, name := range []string{"identity", "journal"} {
+		if f.given(name) {
+			return usage("explain: --%s goes with --decision", name)
+		}
 	}
 	name, now, eng, err := a.decider()
 	if err != nil {
@@ -72,7 +95,7 @@ func (a *app) explain(f *explainFlags) error {
 		}
 		fillVelocity(window, ev, now)
 	}
-	return a.printExplanation(f, eng, ev, changes, now)
+	return a.printExplanation(f, eng, ev, changes, now, false)
 }
 
 // readEvent reads one event.
@@ -184,7 +207,11 @@ func parseStrings(text string) (any, error) {
 	return list, nil
 }
 
-func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.Event, changes []whatIf, now time.Time) error {
+func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.Event, changes []whatIf, now time.Time, late bool) error {
+	decide, explain := eng.Decide, eng.Explain
+	if late {
+		decide, explain = eng.DecideLate, eng.ExplainLate
+	}
 	changed := ev.Clone()
 	for _, c := range changes {
 		if c.value == nil {
@@ -193,11 +220,11 @@ func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.E
 			return usage("--what-if: %w", err)
 		}
 	}
-	x := eng.Explain(changed, now)
+	x := explain(changed, now)
 	if a.format == "json" {
 		out := x.AppendJSON(nil)
 		if len(changes) > 0 {
-			out = whatIfJSON(eng.Decide(ev, now), ev, changes, out)
+			out = whatIfJSON(decide(ev, now), ev, changes, out)
 		}
 		_, err := a.out.Write(append(out, '\n'))
 		return err
@@ -205,7 +232,7 @@ func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.E
 	p := page{Style: a.style(), pack: eng.Pack(), width: a.columns()}
 	var b strings.Builder
 	if len(changes) > 0 {
-		p.before(&b, eng.Decide(ev, now), ev, changes)
+		p.before(&b, decide(ev, now), ev, changes)
 	}
 	p.verdict(&b, x.Decision)
 	p.causes(&b, x.Decision)
