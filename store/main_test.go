@@ -8,6 +8,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(crashURL); url != "" {
+		commitUntilKilled(url, os.Getenv(crashRound))
+	}
 	code := m.Run()
 	storetest.StopShared()
 	os.Exit(code)

@@ -143,19 +143,15 @@ func (p *Postgres) Start(tb testing.TB) {
 	}
 }
 
+// start starts the server, again while what a killed one left behind is still
+// ending: its backends hold its shared memory until they notice.
 func (p *Postgres) start() error {
-	cmd := p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "max_connections=100",
-		"-c", "shared_buffers=64MB", "-c", "log_min_messages=panic", "-c", "log_min_error_statement=panic")
-	log, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log
-	if p.cmd, err = launch(cmd); err != nil {
-		return err
-	}
 	for range 600 {
+		if p.cmd == nil || p.cmd.ended() {
+			if err := p.launch(); err != nil {
+				return err
+			}
+		}
 		conn, err := pgx.Connect(context.Background(), p.url("postgres"))
 		if err == nil {
 			return conn.Close(context.Background())
@@ -164,6 +160,34 @@ func (p *Postgres) start() error {
 	}
 	text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
 	return fmt.Errorf("storetest: the server does not come up:\n%s", text)
+}
+
+func (p *Postgres) launch() error {
+	cmd := p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "max_connections=100",
+		"-c", "shared_buffers=64MB", "-c", "log_min_messages=fatal", "-c", "log_min_error_statement=panic")
+	log, err := os.OpenFile(filepath.Join(p.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	p.cmd, err = launch(cmd)
+	return err
+}
+
+// Set changes a setting of the server, for the connections that come.
+func (p *Postgres) Set(tb testing.TB, name, value string) {
+	tb.Helper()
+	conn, err := pgx.Connect(context.Background(), p.url("postgres"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	for _, sql := range []string{fmt.Sprintf("ALTER SYSTEM SET %s = '%s'", name, value), "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)"} {
+		if _, err := conn.Exec(context.Background(), sql); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }
 
 // Stop ends the server at once, as a crash does.

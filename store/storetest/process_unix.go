@@ -35,12 +35,20 @@ func launch(cmd *exec.Cmd) (*process, error) {
 	return p, <-started
 }
 
-// kill ends the server and everything that it started, without a farewell.
-func (p *process) kill() {
+// ended reports whether the server has gone.
+func (p *process) ended() bool {
 	select {
 	case <-p.done:
-		return
+		return true
 	default:
+		return false
+	}
+}
+
+// kill ends the server without a farewell; what it started notices and ends too.
+func (p *process) kill() {
+	if p.ended() {
+		return
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
