@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"runtime"
 	"strings"
@@ -18,14 +17,6 @@ import (
 	"testing"
 	"time"
 )
-
-func (s *served) address() string {
-	u, err := url.Parse(s.hooks)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return u.Host
-}
 
 func (s *served) dial() net.Conn {
 	s.t.Helper()

@@ -1,6 +1,6 @@
 // Package redact keeps card numbers out of logs. It is the last net, behind code that
 // does not log them in the first place: what passes through its handler is turned
-// into text, and a run of digits that may be a card number is masked, wherever it
+// into text, and a run of digits that may hold a card number is masked, wherever it
 // stands: message, key, group, text, number, error, Stringer, bytes, any value.
 package redact
 
@@ -20,13 +20,13 @@ import (
 const Masked = "[masked]"
 
 const (
-	least, most = 12, 19 // digits of a card number (ISO/IEC 7812), inclusive
-	maxText     = 4 << 10
+	least   = 12 // digits of a card number (ISO/IEC 7812)
+	maxText = 4 << 10
 )
 
-// Text masks every run of 12 to 19 digits, blanks and hyphens between them allowed,
-// that has a right check digit, and every longer run that holds such digits. A
-// SHA-256 in lower-case hexadecimal stays: it names decisions, packs and records.
+// Text masks every run of 13 digits or more, blanks and hyphens between them allowed,
+// and of 12 with a right check digit. A SHA-256 in lower-case hexadecimal stays: it
+// names decisions, packs and records.
 func Text(s string) string {
 	if digest(s) {
 		return s
@@ -81,17 +81,10 @@ func run(s string, i int) (end int, digits []byte) {
 	return end, digits
 }
 
-// suspicious looks at every part of the digits: separators may join a number with
-// what stands beside it.
+// suspicious: a number of 13 digits or more has no business in a log, whatever its
+// check digit: separators may join a card number with what stands beside it.
 func suspicious(digits []byte) bool {
-	for from := range digits {
-		for n := least; n <= most && from+n <= len(digits); n++ {
-			if luhn.Valid(digits[from : from+n]) {
-				return true
-			}
-		}
-	}
-	return false
+	return len(digits) > least || len(digits) == least && luhn.Valid(digits)
 }
 
 // NewHandler returns a handler that hands masked records on to next.
