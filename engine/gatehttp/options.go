@@ -76,6 +76,19 @@ func (x Exchange) Refusal() string {
 	return code.Of(x.Err).String()
 }
 
+// Sent returns the HTTP status that the sender got.
+func (x Exchange) Sent() int {
+	switch in := x.Incumbent; {
+	case in == nil:
+		return x.Reply.Status
+	case in.Failure == "":
+		return in.Reply.Status
+	case in.Failure == engine.IncumbentTimeout:
+		return http.StatusGatewayTimeout
+	}
+	return http.StatusBadGateway
+}
+
 func (o Options) withDefaults() (Options, error) {
 	bad := func(msg string) (Options, error) { return o, fmt.Errorf("%w: %s", ErrConfig, msg) }
 	switch {

@@ -4,12 +4,14 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/engine/gatehttp"
 	"github.com/issuant/issuant/engine/wire/pismo"
 )
 
@@ -131,9 +133,34 @@ func (p *parser) counterpart(c *Counterpart) {
 	if c.RefKey == "" && p.config.Store != MemoryStore {
 		bad("ref_key", `is missing: it turns card numbers into references; make one with: (umask 077; echo "k1:$(openssl rand -hex 32)" > ref.key)`)
 	}
+	p.modes(c, bad)
 	p.wire(c)
 	if keep := c.MaxAge + 2*c.Skew; c.RetryWindow > keep {
 		bad("retry_window", "%s is longer than max_age and twice skew, %s: an older copy is refused anyway", short(c.RetryWindow), short(keep))
+	}
+}
+
+// modes checks what is observed, and the incumbent.
+func (p *parser) modes(c *Counterpart, bad func(name, format string, args ...any)) {
+	observes := slices.Contains(c.UnsafeObserve, webhook.CheckMaxAge)
+	switch {
+	case c.places["observe_max_age"] != "" && !observes:
+		bad("observe_max_age", "means nothing without max_age in unsafe_observe")
+	case c.places["observe_max_age"] != "" && c.ObserveMaxAge < c.MaxAge:
+		bad("observe_max_age", "%s is shorter than max_age, %s", short(c.ObserveMaxAge), short(c.MaxAge))
+	}
+	if c.UnsafeAnyAccount && slices.Contains(c.UnsafeObserve, webhook.CheckAccount) {
+		bad("unsafe_observe", "has account, but unsafe_any_account leaves nothing to observe")
+	}
+	if c.Shadow == "" {
+		if c.places["shadow_timeout"] != "" {
+			bad("shadow_timeout", "means nothing without shadow")
+		}
+		return
+	}
+	if _, err := gatehttp.NewShadow(gatehttp.ShadowOptions{URL: c.Shadow, Timeout: c.ShadowTimeout}); err != nil {
+		_, why, _ := strings.Cut(err.Error(), "shadow: ")
+		bad("shadow", "is not the address of an incumbent: %s", why)
 	}
 }
 

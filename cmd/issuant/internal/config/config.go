@@ -1,9 +1,12 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/engine/gatehttp"
 	"github.com/issuant/issuant/engine/wire/pismo"
 )
 
@@ -19,6 +22,7 @@ type Config struct {
 	Retain         time.Duration // 0 = for ever
 	Pack           string        // folder or compiled file; "" = the starter pack
 	Card           string        // ref or bin
+	SealTo         string        // file with an auditor's age recipients; "" = events are not sealed
 	Poll           time.Duration
 	Deadline       time.Duration
 	MaxInFlight    int
@@ -51,6 +55,10 @@ type Counterpart struct {
 	MaxAge           time.Duration
 	Skew             time.Duration
 	RetryWindow      time.Duration
+	UnsafeObserve    []webhook.Check // checks that are observed, not enforced
+	ObserveMaxAge    time.Duration   // 0 = DefaultObserveMaxAge of package webhook
+	Shadow           string          // URL of the incumbent; "" = none, we answer
+	ShadowTimeout    time.Duration
 	RefKey           string // file; "" with the store memory alone: a throw-away key
 
 	SMS                    bool
@@ -66,6 +74,18 @@ type Counterpart struct {
 
 	place  string // of its section
 	places map[string]string
+}
+
+// OldestAge is how old a message may be that is accepted: what is observed only is
+// accepted beyond max_age.
+func (p *Counterpart) OldestAge() time.Duration {
+	switch {
+	case !slices.Contains(p.UnsafeObserve, webhook.CheckMaxAge):
+		return p.MaxAge
+	case p.ObserveMaxAge > 0:
+		return p.ObserveMaxAge
+	}
+	return webhook.DefaultObserveMaxAge
 }
 
 // Place tells where the setting of that name was set: "issuant.yaml:3",
@@ -93,7 +113,7 @@ func defaults() *Config {
 func counterpartDefaults(name string) *Counterpart {
 	return &Counterpart{
 		Name: name, Scheme: name, MaxStale: 24 * time.Hour, Header: "X-Pismo-Sign", Subjects: []string{"api-cards-tokenization"},
-		MaxAge: 5 * time.Minute, Skew: time.Minute, RetryWindow: 30 * time.Second, places: map[string]string{},
+		MaxAge: 5 * time.Minute, Skew: time.Minute, RetryWindow: 30 * time.Second, ShadowTimeout: gatehttp.DefaultShadowTimeout, places: map[string]string{},
 	}
 }
 

@@ -87,6 +87,10 @@ counterparts:
     max_age: 2m
     skew: 30s
     retry_window: 20s
+    unsafe_observe: [max_age, subject]
+    observe_max_age: 2h
+    shadow: https://incumbent.example.com/hook
+    shadow_timeout: 3s
     ref_key: ref.key
     sms: true
     sms_source: Bank
@@ -102,7 +106,7 @@ counterparts:
 	got := fmt.Sprintf("%+v", *c.Counterparts[0])
 	for _, want := range []string{
 		"Name:br Scheme:pismo Keys:https://keys.example.com/k MaxStale:12h0m0s Refresh:10m0s", "UnsafeAnyAccount:true Header:Authorization Subjects:[a b]",
-		"MaxAge:2m0s Skew:30s RetryWindow:20s RefKey:ref.key SMS:true SMSSource:Bank Call:+551130039500 CallSource:Line",
+		"MaxAge:2m0s Skew:30s RetryWindow:20s UnsafeObserve:[max_age subject] ObserveMaxAge:2h0m0s Shadow:https://incumbent.example.com/hook ShadowTimeout:3s RefKey:ref.key SMS:true SMSSource:Bank Call:+551130039500 CallSource:Line",
 		"Apps:[{URL:issuer://wallet Platform:IOS Source:App} {URL:issuer://w Platform:ANDROID Source:}]", "Requestors:map[40010030273:apple_pay]",
 		fmt.Sprintf("NPL:%v NPLPrograms:map[7:%v] RejectedApproveFalse85:true TrustedFindings:true", pismo.NPLRed, pismo.NPLByType),
 	} {

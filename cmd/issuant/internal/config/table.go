@@ -40,6 +40,8 @@ var top = []setting[Config]{
 		func(c *Config) *string { return &c.Pack }),
 	choice(Setting{Name: "card", Flag: "card", Arg: "FORM", Doc: "how records name cards: ref (keyed reference, default) or bin (BIN and last four)"},
 		func(c *Config) *string { return &c.Card }, "ref", "bin"),
+	text(Setting{Name: "seal_to", Flag: "seal-to", Arg: "FILE", Doc: "seal the event of each decision to the age recipients (age1...) in this file, for explain --decision (default no)"},
+		func(c *Config) *string { return &c.SealTo }),
 	duration(Setting{Name: "poll", Flag: "poll", Arg: "TIME", Doc: "how often files are looked at when the system tells of no change (default 10s)"},
 		func(c *Config) *time.Duration { return &c.Poll }, 100*time.Millisecond, time.Hour),
 	duration(Setting{Name: "deadline", Flag: "deadline", Arg: "TIME", Doc: "from a request to its answer (default 1.5s)"},
@@ -89,6 +91,14 @@ var perCounterpart = []setting[Counterpart]{
 		func(p *Counterpart) *time.Duration { return &p.Skew }, time.Second, webhook.MaxSkew),
 	duration(Setting{Name: "retry_window", Flag: "retry-window", Arg: "TIME", Doc: "for how long a retry gets the stored answer (default 30s)"},
 		func(p *Counterpart) *time.Duration { return &p.RetryWindow }, time.Second, webhook.MaxMaxAge),
+	many(Setting{Name: "unsafe_observe", Flag: "unsafe-observe", Arg: "CHECK", Doc: "accept what fails this check, and record it: max_age, subject, account; to see what enforcing would refuse"},
+		setObserve),
+	duration(Setting{Name: "observe_max_age", Flag: "observe-max-age", Arg: "TIME", Doc: "greatest age while max_age is observed; replays are remembered as long (default and at most 24h)"},
+		func(p *Counterpart) *time.Duration { return &p.ObserveMaxAge }, time.Second, webhook.MaxMaxAge),
+	text(Setting{Name: "shadow", Flag: "shadow", Arg: "URL", Doc: "forward each webhook to the incumbent at this https URL and pass its answer on; ours is only recorded"},
+		func(p *Counterpart) *string { return &p.Shadow }),
+	duration(Setting{Name: "shadow_timeout", Flag: "shadow-timeout", Arg: "TIME", Doc: "how long the incumbent may take (default 5s)"},
+		func(p *Counterpart) *time.Duration { return &p.ShadowTimeout }, 10*time.Millisecond, gatehttp.MaxDeadline),
 	text(Setting{Name: "ref_key", Flag: "ref-key", Arg: "FILE", Doc: "key that turns card and device numbers into references: one line, ID:HEX with 32 bytes at least"},
 		func(p *Counterpart) *string { return &p.RefKey }),
 	yes(Setting{Name: "sms", Flag: "sms", Doc: "offer a passcode by text message"},
@@ -148,6 +158,17 @@ func account(id string) error {
 		return fmt.Errorf("account %q is not 1 to 32 digits", id)
 	}
 	return nil
+}
+
+func setObserve(p *Counterpart, texts []string) error {
+	return each(texts, func(name string) error {
+		check, err := webhook.ParseCheck(name)
+		if err != nil {
+			return fmt.Errorf("%q cannot be observed; only max_age, subject and account can, since the other checks prove who sent a message", name)
+		}
+		p.UnsafeObserve = append(p.UnsafeObserve, check)
+		return nil
+	})
 }
 
 var platforms = map[string]pismo.Platform{"ios": pismo.IOS, "android": pismo.Android, "windows": pismo.Windows, "web": pismo.Web}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/issuant/issuant/engine"
 )
 
 // Names of verdicts that are no action code.
@@ -48,11 +50,12 @@ func (m *Matrix) Add(l *Line) {
 	case l.Incumbent == nil:
 		m.Skipped["alone"]++
 		return
-	case l.Refusal == "repeat" || l.Refusal == "replayed":
-		m.Skipped[l.Refusal]++ // the first of the copies was compared
+	}
+	ours, theirs, judged, ok := Compare(l.ActionCode, l.Refusal, l.Incumbent)
+	if !ok {
+		m.Skipped[l.Refusal]++
 		return
 	}
-	ours, theirs := oursOf(l), theirsOf(l)
 	if m.Compared == 0 || l.At.Before(m.From) {
 		m.From = l.At
 	}
@@ -61,7 +64,7 @@ func (m *Matrix) Add(l *Line) {
 	}
 	c := m.cells[[2]string{ours, theirs}]
 	if c == nil {
-		c = &Cell{Ours: ours, Theirs: theirs, Verdict: verdict(ours, theirs)}
+		c = &Cell{Ours: ours, Theirs: theirs, Verdict: judged}
 		m.cells[[2]string{ours, theirs}] = c
 	}
 	c.Count++
@@ -73,27 +76,38 @@ func (m *Matrix) Add(l *Line) {
 	}
 }
 
+// Compare gives our verdict, theirs, and one of Verdicts, for what a record says: our
+// action code ("" when there is none), our refusal, and their answer. ok is false
+// for a copy of a message, of which the first was compared.
+func Compare(actionCode, refusal string, in *engine.Incumbent) (ours, theirs, judged string, ok bool) {
+	if refusal == "repeat" || refusal == "replayed" {
+		return "", "", "", false
+	}
+	ours, theirs = oursOf(actionCode, refusal), theirsOf(in)
+	return ours, theirs, verdict(ours, theirs), true
+}
+
 // oursOf is what we would have answered.
-func oursOf(l *Line) string {
+func oursOf(actionCode, refusal string) string {
 	switch {
-	case l.ActionCode != "":
-		return l.ActionCode
-	case slices.Contains([]string{"busy", "deadline", "record", "memory_full", "internal", "key_source", "store"}, l.Refusal):
+	case actionCode != "":
+		return actionCode
+	case slices.Contains([]string{"busy", "deadline", "record", "memory_full", "internal", "key_source", "store"}, refusal):
 		return Unavailable
-	case slices.Contains([]string{"decode", "json", "event", "fact", "pan", "limit"}, l.Refusal):
+	case slices.Contains([]string{"decode", "json", "event", "fact", "pan", "limit"}, refusal):
 		return systemError
 	}
 	return Refused
 }
 
-func theirsOf(l *Line) string {
+func theirsOf(in *engine.Incumbent) string {
 	switch {
-	case l.Incumbent.Failure != "":
+	case in.Failure != "":
 		return Failed
-	case !l.Incumbent.Read:
+	case !in.Read:
 		return Unread
 	}
-	return l.Incumbent.ActionCode
+	return in.ActionCode
 }
 
 // rank orders verdicts by what they allow, the most generous first. Words that say

@@ -39,7 +39,7 @@ func cardForm(c *config.Config) engine.CardForm {
 func keep(c *config.Config) time.Duration {
 	longest := engine.DefaultKeep
 	for _, p := range c.Counterparts {
-		longest = max(longest, p.MaxAge+2*p.Skew)
+		longest = max(longest, p.OldestAge()+2*p.Skew)
 	}
 	return longest
 }

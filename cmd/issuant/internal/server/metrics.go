@@ -36,6 +36,7 @@ type metrics struct {
 	fetches      *prometheus.CounterVec
 	reloads      *prometheus.CounterVec
 	reloaded     *prometheus.GaugeVec
+	modes        modeMetrics
 
 	mu    sync.Mutex
 	rules map[string]bool // of the pack in force
@@ -62,6 +63,7 @@ func newMetrics(b Build) *metrics {
 	m.duration = register(m.reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: ns, Name: "request_duration_seconds", Help: "From a webhook's headers to its answer.", Buckets: buckets,
 	}, []string{"counterpart"}))
+	m.modes = newModeMetrics(m.reg, counter)
 	m.inflight = gauge("requests_in_flight", "Webhooks that are being answered.", "counterpart")
 	m.unrouted = counter("unrouted_requests_total", "Requests for a path that is no counterpart's.").WithLabelValues()
 	m.refusedConns = counter("refused_connections_total", "Connections beyond max_connections.").WithLabelValues()
@@ -89,7 +91,7 @@ func (m *metrics) gaugeFunc(name, help string, f func() float64) {
 }
 
 func (m *metrics) exchange(counterpart string, x gatehttp.Exchange) {
-	m.requests.WithLabelValues(counterpart, strconv.Itoa(x.Reply.Status), x.Refusal()).Inc()
+	m.requests.WithLabelValues(counterpart, strconv.Itoa(x.Sent()), x.Refusal()).Inc()
 	m.duration.WithLabelValues(counterpart).Observe(x.Took.Seconds())
 	d := x.Decision
 	if d == nil || x.Err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/cmd/issuant/internal/watch"
 	"github.com/issuant/issuant/crypto/keyring/source"
+	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/rules"
 )
@@ -29,8 +30,13 @@ type parts struct {
 	refs     map[string]secret.RefKey // by counterpart
 	keys     map[string]keySource     // by counterpart
 	cert     *tls.Certificate         // nil without TLS
+	seal     *seal.Recipients         // nil: events are not sealed
 	hasToken bool
 	token    [sha256.Size]byte
+}
+
+func newParts(c *config.Config) *parts {
+	return &parts{cfg: c, refs: map[string]secret.RefKey{}, keys: map[string]keySource{}}
 }
 
 func (p *parts) clone() *parts {
@@ -41,7 +47,7 @@ func (p *parts) clone() *parts {
 
 // part is something that files hold and that may change while the server runs.
 type part struct {
-	kind  string // for metrics: config, pack, keys, ref_key, tls, admin_token
+	kind  string // for metrics: config, pack, keys, ref_key, tls, admin_token, seal_to
 	name  string // for /readyz; kind and counterpart
 	files files
 	// load reads the files and puts what they hold into p; with faults p is not used.
@@ -84,7 +90,7 @@ const minToken = 16 // bytes of a bearer token
 
 // loadParts loads everything that a configuration names.
 func (s *Server) loadParts(c *config.Config) (*parts, []config.Fault) {
-	p := &parts{cfg: c, refs: map[string]secret.RefKey{}, keys: map[string]keySource{}}
+	p := newParts(c)
 	faults := s.checkConfigFile(c)
 	s.watched = s.partsOf(c)
 	for _, part := range s.watched {
@@ -155,10 +161,30 @@ func (s *Server) partsOf(c *config.Config) []*part {
 			return nil
 		}})
 	}
+	if c.SealTo != "" {
+		list = append(list, sealPart(c))
+	}
 	for _, counterpart := range c.Counterparts {
 		list = append(list, s.counterpartParts(counterpart)...)
 	}
 	return list
+}
+
+// sealPart: recipients are no secret, but who may write them may read every event.
+func sealPart(c *config.Config) *part {
+	return &part{kind: "seal_to", name: "seal_to", files: fileOf(c.SealTo), load: func(p *parts) []config.Fault {
+		text, err := readSmall(c.SealTo)
+		if err == nil {
+			err = checkTrusted(c.SealTo, true)
+		}
+		if err == nil {
+			p.seal, err = seal.ParseRecipients(text)
+		}
+		if err != nil {
+			return []config.Fault{fileFault(c.Place("seal_to"), "seal_to", c.SealTo, err)}
+		}
+		return nil
+	}}
 }
 
 // tlsPart: of its two files each may change first; a pair that does not match is not

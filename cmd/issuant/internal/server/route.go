@@ -6,6 +6,7 @@ import (
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/crypto/keyring/source"
+	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/engine"
@@ -55,8 +56,15 @@ func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, error)
 	v := webhook.PismoOptions{
 		Keys: keys, Header: c.Header, Accounts: c.Accounts, UnsafeAnyAccount: c.UnsafeAnyAccount, Subjects: c.Subjects,
 		Skew: c.Skew, MaxAge: c.MaxAge, MaxBody: p.cfg.MaxBody, Route: c.Name,
+		UnsafeObserve: c.UnsafeObserve, ObserveMaxAge: c.ObserveMaxAge,
 	}
-	opt := engine.GateOptions{Name: c.Name, Ledger: s.ledger, RetryWindow: c.RetryWindow, StartedAt: s.started}
+	opt := engine.GateOptions{
+		Name: c.Name, Ledger: s.ledger, RetryWindow: c.RetryWindow, StartedAt: s.started,
+		Observe: func(r *engine.Record) { s.metrics.record(c.Name, r) },
+	}
+	if to := p.seal; to != nil {
+		opt.SealEvidence = func(evidence []byte) (string, error) { return seal.Seal(to, evidence) }
+	}
 	if h, ok := keys.(*source.HTTPS); ok {
 		opt.AwaitKey = gatehttp.AwaitKey(h, 0)
 	}
@@ -64,14 +72,33 @@ func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, error)
 	if err != nil {
 		return nil, err
 	}
+	shadow, err := newShadow(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.UnsafeObserve) > 0 {
+		s.log.Warn("checks are observed, not enforced", "counterpart", c.Name, "checks", c.UnsafeObserve)
+	}
+	if shadow != nil {
+		s.log.Info("the incumbent answers; ours is only recorded", "counterpart", c.Name)
+	}
 	h, err := gatehttp.NewHandler(gatehttp.Options{
-		Gate: gate, MaxBody: p.cfg.MaxBody, MaxInFlight: p.cfg.MaxInFlight, Deadline: p.cfg.Deadline,
+		Shadow: shadow,
+		Gate:   gate, MaxBody: p.cfg.MaxBody, MaxInFlight: p.cfg.MaxInFlight, Deadline: p.cfg.Deadline,
 		Gather: s.gather, Clock: s.opt.Now, Observe: func(x gatehttp.Exchange) { s.observe(c.Name, x) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s.traced(c.Name, s.metrics.inFlight(c.Name, h)), nil
+}
+
+// newShadow returns nil where we answer ourselves.
+func newShadow(c *config.Counterpart) (*gatehttp.Shadow, error) {
+	if c.Shadow == "" {
+		return nil, nil
+	}
+	return gatehttp.NewShadow(gatehttp.ShadowOptions{URL: c.Shadow, Timeout: c.ShadowTimeout})
 }
 
 // gather counts velocity at the instant of the decision: a burst whose messages carry
@@ -86,7 +113,13 @@ func (s *Server) gather(ctx context.Context, ev *engine.Event) {
 // observe logs and counts an exchange: never a body, a header, a token or a fact.
 func (s *Server) observe(counterpart string, x gatehttp.Exchange) {
 	s.metrics.exchange(counterpart, x)
-	attrs := []any{"counterpart", counterpart, "status", x.Reply.Status, "micros", x.Took.Microseconds()}
+	attrs := []any{"counterpart", counterpart, "status", x.Sent(), "micros", x.Took.Microseconds()}
+	if x.Incumbent != nil { // the status is that of its answer; ours, if it were not for the shadow:
+		attrs = append(attrs, "our_status", x.Reply.Status)
+		if x.Incumbent.Failure != "" {
+			attrs = append(attrs, "incumbent", x.Incumbent.Failure)
+		}
+	}
 	if d := x.Decision; d != nil {
 		ids := make([]string, len(d.Rules))
 		for i, r := range d.Rules {
