@@ -103,11 +103,17 @@ func DecodeObservation(data []byte) (o Observation, rest []byte, err error) {
 	}
 	o.Attempt, o.CVVFail, o.Failure = flags&flagAttempt != 0, flags&flagCVVFail != 0, flags&flagFailure != 0
 	o.At, o.Observed = d.instant(), d.instant()
-	for _, s := range o.texts() {
-		*s = d.text()
+	texts := o.texts()
+	var ends [len(texts)][2]int
+	for i := range ends {
+		ends[i] = d.text(len(data))
 	}
-	if d.bad || o.ID == "" {
+	if d.bad || ends[0][0] == ends[0][1] {
 		return Observation{}, nil, fmt.Errorf("%w: it is damaged", ErrObservation)
+	}
+	all := string(data[:len(data)-len(d.rest)]) // one allocation for six texts
+	for i, s := range texts {
+		*s = all[ends[i][0]:ends[i][1]]
 	}
 	return o, d.rest, nil
 }
@@ -155,13 +161,14 @@ func (d *observationDecoder) instant() time.Time {
 	return time.Unix(sec, int64(nano)).UTC()
 }
 
-func (d *observationDecoder) text() string {
+// text returns where the next text begins and ends, in data of that length.
+func (d *observationDecoder) text(length int) (ends [2]int) {
 	n := d.uvarint()
 	if n > MaxObservationText || n > uint64(len(d.rest)) {
 		d.bad = true
-		return ""
+		return ends
 	}
-	s := string(d.rest[:n])
+	from := length - len(d.rest)
 	d.rest = d.rest[n:]
-	return s
+	return [2]int{from, from + int(n)}
 }

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -57,16 +59,23 @@ type Window struct {
 	opt WindowOptions
 
 	mu       sync.RWMutex
-	versions map[string][]*observation // by event id, in the order of their observation
-	all      []*observation            // by at, id
-	index    map[windowKey][]*observation
-	newest   time.Time // latest observation
-	gone     time.Time // what happened before it may be missing; zero = nothing is
+	versions map[string]*observation // the forms of each event, the one that was observed last first
+	all      []*observation          // by at, id
+	index    map[windowKey]*bucket
+	newest   int64 // latest observation
+	gone     int64 // what happened before it may be missing
 }
 
 type windowKey struct {
 	field keyField
 	value string
+}
+
+// bucket holds the attempts with one value of a key fact. They point to it instead
+// of holding the value: a window has many events, and few cards among them.
+type bucket struct {
+	value string
+	list  []*observation // by at, id
 }
 
 // keyField is a fact by whose value attempts are found.
@@ -84,17 +93,41 @@ func (f keyField) fact() string {
 	return [keyFields]string{"card.ref", "device.ref", "token.requestor_id", "card.bin"}[f]
 }
 
-// observation is one form of one event, in a window.
-type observation struct {
-	Observation
-	superseded time.Time // from then on a correction counts; zero = never
-	kept       bool      // it stands in all and index
+func (o *Observation) key(f keyField) windowKey {
+	return windowKey{f, [keyFields]string{o.Card, o.Device, o.Requestor, o.BIN}[f]}
 }
 
-// key returns the key under which o is found by that field; ok is false when it is not.
-func (o *observation) key(f keyField) (k windowKey, ok bool) {
-	k = windowKey{f, [keyFields]string{o.Card, o.Device, o.Requestor, o.BIN}[f]}
-	return k, o.Attempt && k.value != ""
+// observation is one form of one event, in a window. Instants are nanoseconds.
+type observation struct {
+	id, holder       string
+	in               [keyFields]*bucket // those in which it stands
+	older            *observation       // form of the same event
+	at, observed     int64
+	superseded       int64 // from then on a correction counts; never = none does
+	cvvFail, failure bool
+	kept             bool // it stands in all and its buckets
+}
+
+// The ends of what nanoseconds since 1970 can tell, the years 1678 to 2262.
+const (
+	never  = math.MaxInt64
+	always = math.MinInt64
+)
+
+var (
+	firstNano = time.Unix(0, always+1)
+	lastNano  = time.Unix(0, never-1)
+)
+
+// nano returns t in nanoseconds; what lies beyond their ends is moved there.
+func nano(t time.Time) int64 {
+	switch {
+	case t.Before(firstNano):
+		return always + 1
+	case t.After(lastNano):
+		return never - 1
+	}
+	return t.UnixNano()
 }
 
 // NewWindow returns an empty window.
@@ -105,7 +138,7 @@ func NewWindow(opt WindowOptions) (*Window, error) {
 	if opt.Max < 0 {
 		return nil, fmt.Errorf("%w: a window keeps a positive number of events", ErrConfig)
 	}
-	return &Window{opt: opt, versions: map[string][]*observation{}, index: map[windowKey][]*observation{}}, nil
+	return &Window{opt: opt, versions: map[string]*observation{}, index: map[windowKey]*bucket{}, newest: always, gone: always}, nil
 }
 
 // Observe adds the event as it was known at the instant observed; see
@@ -119,27 +152,45 @@ func (w *Window) Observe(ev *Event, observed time.Time) error {
 	return nil
 }
 
-// Add adds an observation, which must have an ID.
+// Add adds an observation, which must have an ID. Its texts are copied: they may be
+// parts of something larger that is not to stay in memory.
 func (w *Window) Add(obs Observation) {
-	o := &observation{Observation: obs}
+	o := &observation{
+		id: strings.Clone(obs.ID), at: nano(obs.At), observed: nano(obs.Observed), superseded: never,
+		cvvFail: obs.CVVFail, failure: obs.Failure,
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if o.Observed.After(w.newest) {
-		w.newest = o.Observed
-	}
+	w.newest = max(w.newest, o.observed)
 	w.supersede(o)
-	if !o.At.Before(w.gone) {
-		o.kept = true
-		w.all = insert(w.all, o)
-		for f := range keyFields {
-			if k, ok := o.key(f); ok {
-				w.index[k] = insert(w.index[k], o)
-			}
-		}
-	} else if len(w.versions[o.ID]) == 1 {
-		delete(w.versions, o.ID) // too old for any window, and it corrects nothing
+	if o.at >= w.gone {
+		w.keep(o, &obs)
+	} else if w.versions[o.id] == o && o.older == nil {
+		delete(w.versions, o.id) // too old for any window, and it corrects nothing
 	}
 	w.evict()
+}
+
+func (w *Window) keep(o *observation, obs *Observation) {
+	o.kept = true
+	w.all = insert(w.all, o)
+	if !obs.Attempt {
+		return
+	}
+	o.holder = strings.Clone(obs.Holder)
+	for f := range keyFields {
+		k := obs.key(f)
+		if k.value == "" {
+			continue
+		}
+		b := w.index[k]
+		if b == nil {
+			k.value = strings.Clone(k.value)
+			b = &bucket{value: k.value}
+			w.index[k] = b
+		}
+		o.in[f], b.list = b, insert(b.list, o)
+	}
 }
 
 // Forget lets go of what happened before that instant. Facts whose windows reach
@@ -147,36 +198,35 @@ func (w *Window) Add(obs Observation) {
 func (w *Window) Forget(before time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.all) > 0 && w.all[0].At.Before(before) {
+	horizon := nano(before)
+	for len(w.all) > 0 && w.all[0].at < horizon {
 		w.dropOldest()
 	}
-	if before.After(w.gone) {
-		w.gone = before
-	}
+	w.gone = max(w.gone, horizon)
 }
 
 // supersede puts o among the forms of its event.
 func (w *Window) supersede(o *observation) {
-	forms := w.versions[o.ID]
-	i := len(forms)
-	for i > 0 && forms[i-1].Observed.After(o.Observed) {
-		i--
+	var newer *observation
+	older := w.versions[o.id]
+	for older != nil && older.observed > o.observed {
+		newer, older = older, older.older
 	}
-	forms = slices.Insert(forms, i, o)
-	if i > 0 {
-		forms[i-1].superseded = o.Observed
+	if o.older = older; older != nil {
+		older.superseded = o.observed
 	}
-	if i+1 < len(forms) {
-		o.superseded = forms[i+1].Observed
+	if newer == nil {
+		w.versions[o.id] = o
+		return
 	}
-	w.versions[o.ID] = forms
+	newer.older, o.superseded = o, newer.observed
 }
 
 func byTime(a, b *observation) int {
-	if c := a.At.Compare(b.At); c != 0 {
+	if c := cmp.Compare(a.at, b.at); c != 0 {
 		return c
 	}
-	return strings.Compare(a.ID, b.ID)
+	return strings.Compare(a.id, b.id)
 }
 
 func insert(list []*observation, o *observation) []*observation {
@@ -193,8 +243,11 @@ func insert(list []*observation, o *observation) []*observation {
 
 // evict lets go of what no window reaches, and of the oldest beyond Max.
 func (w *Window) evict() {
-	horizon := w.newest.Add(-windowKeep)
-	for len(w.all) > 0 && (w.all[0].At.Before(horizon) || len(w.all) > w.opt.Max) {
+	horizon := w.newest - int64(windowKeep)
+	if horizon > w.newest { // there is nothing before the beginning
+		horizon = always
+	}
+	for len(w.all) > 0 && (w.all[0].at < horizon || len(w.all) > w.opt.Max) {
 		w.dropOldest()
 	}
 }
@@ -203,37 +256,54 @@ func (w *Window) dropOldest() {
 	o := w.all[0]
 	w.all[0] = nil
 	w.all = w.all[1:]
-	if end := o.At.Add(1); end.After(w.gone) {
-		w.gone = end
-	}
-	for f := range keyFields {
-		if k, ok := o.key(f); ok {
-			w.drop(k, o)
+	w.gone = max(w.gone, o.at+1)
+	for f, b := range o.in {
+		if b != nil {
+			w.drop(keyField(f), b, o)
 		}
 	}
 	o.kept = false
-	forms := slices.DeleteFunc(w.versions[o.ID], func(f *observation) bool { return !f.kept })
-	if w.versions[o.ID] = forms; len(forms) == 0 {
-		delete(w.versions, o.ID)
-	}
+	w.forgetForms(o.id)
 }
 
-// drop removes o from an index, where it is among the oldest.
-func (w *Window) drop(k windowKey, o *observation) {
-	list := w.index[k]
-	for i, have := range list {
-		if have == o {
-			if i == 0 {
-				list[0] = nil
-				list = list[1:]
-			} else {
-				list = slices.Delete(list, i, i+1)
-			}
-			break
+// forgetForms lets go of the forms of an event that no window counts any more.
+func (w *Window) forgetForms(id string) {
+	var head, last *observation
+	for o := w.versions[id]; o != nil; o = o.older {
+		switch {
+		case !o.kept:
+			continue
+		case last == nil:
+			head = o
+		default:
+			last.older = o
 		}
+		last = o
 	}
-	if w.index[k] = list; len(list) == 0 {
-		delete(w.index, k)
+	if last == nil {
+		delete(w.versions, id)
+		return
+	}
+	last.older = nil
+	w.versions[id] = head
+}
+
+// drop removes o from a bucket, where it is among the oldest.
+func (w *Window) drop(f keyField, b *bucket, o *observation) {
+	for i, have := range b.list {
+		if have != o {
+			continue
+		}
+		if i == 0 {
+			b.list[0] = nil
+			b.list = b.list[1:]
+		} else {
+			b.list = slices.Delete(b.list, i, i+1)
+		}
+		break
+	}
+	if len(b.list) == 0 {
+		delete(w.index, windowKey{f, b.value})
 	}
 }
 
@@ -252,15 +322,18 @@ func (w *Window) Fill(ev *Event, at time.Time) {
 	}
 	w.mu.RLock()
 	defer w.mu.RUnlock()
-	q := question{w: w, id: ev.Text("id"), at: at}
-	card, device := ev.Text("card.ref"), ev.Text("device.ref")
+	var asked [keyFields]*bucket // nil: no attempt has that value
+	for f := range keyFields {
+		asked[f] = w.index[windowKey{f, ev.Text(f.fact())}]
+	}
+	device := ev.Text("device.ref") != ""
+	q := question{id: ev.Text("id"), at: nano(at)}
 	for _, v := range velocities {
-		key := windowKey{v.field, ev.Text(v.field.fact())}
-		if key.value == "" || v.device && device == "" || !w.covers(at.Add(-v.length)) {
+		if ev.Text(v.field.fact()) == "" || v.device && !device || !w.covers(at.Add(-v.length)) {
 			continue
 		}
 		t := newTally()
-		q.each(key, v.length, func(o *observation) { t.add(o, card, device) })
+		q.each(asked[v.field], v.length, func(o *observation) { t.add(o, asked[byCard], asked[byDevice]) })
 		// The schema may lack the field, or have it in another type: then it is not ours.
 		_ = ev.Set(v.fact, v.count(t))
 	}
@@ -268,32 +341,33 @@ func (w *Window) Fill(ev *Event, at time.Time) {
 
 // covers reports whether all that happened from that instant on is known.
 func (w *Window) covers(from time.Time) bool {
-	if from.Before(w.gone) {
+	if nano(from) < w.gone {
 		return false
 	}
 	return w.opt.TrustedComplete || !w.opt.CompleteSince.IsZero() && !from.Before(w.opt.CompleteSince)
 }
 
 type question struct {
-	w  *Window
 	id string
-	at time.Time
+	at int64
 }
 
-// each visits the attempts with the key in [at - length, at), as known at at.
-func (q *question) each(key windowKey, length time.Duration, visit func(*observation)) {
-	list := q.w.index[key]
-	from := q.at.Add(-length)
-	i, _ := slices.BinarySearchFunc(list, from, func(o *observation, t time.Time) int {
-		if o.At.Before(t) {
+// each visits the attempts of a bucket in [at - length, at), as known at at.
+func (q *question) each(b *bucket, length time.Duration, visit func(*observation)) {
+	if b == nil {
+		return
+	}
+	from := q.at - int64(length)
+	i, _ := slices.BinarySearchFunc(b.list, from, func(o *observation, at int64) int {
+		if o.at < at {
 			return -1
 		}
 		return 1
 	})
-	for ; i < len(list) && list[i].At.Before(q.at); i++ {
-		o := list[i]
-		known := !o.Observed.After(q.at) && (o.superseded.IsZero() || o.superseded.After(q.at))
-		if known && (q.id == "" || o.ID != q.id) {
+	for ; i < len(b.list) && b.list[i].at < q.at; i++ {
+		o := b.list[i]
+		known := o.observed <= q.at && o.superseded > q.at
+		if known && (q.id == "" || o.id != q.id) {
 			visit(o)
 		}
 	}
@@ -326,32 +400,33 @@ var velocities = [...]velocity{
 // tally is what one window holds.
 type tally struct {
 	attempts, onDevice, cvvFails, failures int64
-	devices                                map[string]int64 // attempts on each
-	cards, holders                         map[string]bool
+	devices                                map[*bucket]int64 // attempts on each
+	cards                                  map[*bucket]bool
+	holders                                map[string]bool
 }
 
 func newTally() *tally {
-	return &tally{devices: map[string]int64{}, cards: map[string]bool{}, holders: map[string]bool{}}
+	return &tally{devices: map[*bucket]int64{}, cards: map[*bucket]bool{}, holders: map[string]bool{}}
 }
 
-func (t *tally) add(o *observation, card, device string) {
+func (t *tally) add(o *observation, card, device *bucket) {
 	t.attempts++
-	if o.Device != "" {
-		t.devices[o.Device]++
+	if d := o.in[byDevice]; d != nil {
+		t.devices[d]++
+		if d == device && card != nil && o.in[byCard] == card {
+			t.onDevice++
+		}
 	}
-	if device != "" && o.Device == device && o.Card == card {
-		t.onDevice++
+	if c := o.in[byCard]; c != nil {
+		t.cards[c] = true
 	}
-	if o.Card != "" {
-		t.cards[o.Card] = true
+	if o.holder != "" {
+		t.holders[o.holder] = true
 	}
-	if o.Holder != "" {
-		t.holders[o.Holder] = true
-	}
-	if o.CVVFail {
+	if o.cvvFail {
 		t.cvvFails++
 	}
-	if o.Failure {
+	if o.failure {
 		t.failures++
 	}
 }
