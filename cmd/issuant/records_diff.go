@@ -146,15 +146,20 @@ func (p page) skipped(b *strings.Builder, m *records.Matrix) {
 // grid prints the matrix: a heading of two lines, then a row for each of our verdicts.
 func (p page) grid(b *strings.Builder, m *records.Matrix) {
 	ours, theirs := m.Axes()
-	const first = 24
-	width := 0
+	const first = 28
+	bare, width := 0, 0
 	for _, v := range theirs {
-		width = max(width, len(v), len(meanings[v]))
+		bare, width = max(bare, len(v)), max(width, len(meanings[v]))
 	}
 	for _, c := range m.Cells() {
-		width = max(width, len(strconv.Itoa(c.Count)))
+		bare = max(bare, len(strconv.Itoa(c.Count)))
 	}
-	width += 2
+	// A narrow window has no room for what the columns mean.
+	explained := first+(max(bare, width)+2)*len(theirs) <= p.width
+	if !explained {
+		width = 0
+	}
+	width = max(bare, width) + 2
 	right := func(text string, codes ...string) string {
 		return strings.Repeat(" ", max(0, width-term.Width(text))) + p.Paint(text, codes...)
 	}
@@ -165,7 +170,9 @@ func (p page) grid(b *strings.Builder, m *records.Matrix) {
 		sub += right(meanings[v], term.Dim)
 	}
 	fmt.Fprintln(b, strings.TrimRight(head, " "))
-	fmt.Fprintln(b, strings.TrimRight(sub, " "))
+	if explained {
+		fmt.Fprintln(b, strings.TrimRight(sub, " "))
+	}
 	for _, o := range ours {
 		row := "  " + p.Paint(term.Pad(term.Safe(o), 12), verdictCodes(o)...) + p.Paint(term.Pad(meanings[o], first-14), term.Dim)
 		for _, v := range theirs {

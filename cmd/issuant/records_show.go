@@ -106,7 +106,7 @@ var errFound = fmt.Errorf("found")
 func (a *app) recordPage(l *records.Line) string {
 	p := page{Style: a.style(), width: a.columns()}
 	var b strings.Builder
-	head := p.Paint(l.Refusal, term.Bold)
+	var head string
 	switch {
 	case l.Kind != "":
 		head = p.Paint(l.Kind, term.Bold)
