@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,4 +106,45 @@ func BenchmarkFill(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkOpen opens a store from which the window is filled again.
+func BenchmarkOpen(b *testing.B) {
+	const events = 1_000_000
+	for _, p := range places() {
+		b.Run(fmt.Sprintf("db=%s/events=%d", p.name, events), func(b *testing.B) {
+			now := storetest.Now()
+			url := p.url(b)
+			s := open(b, url, store.Options{CommitTimeout: time.Minute, CompleteSince: now.AddDate(-1, 0, 0)})
+			err := store.Seed(s, events, func(i int) *engine.Observation {
+				o := entry(int64(i), now.Add(time.Duration(i-events)*15*time.Second)).Observed // half a year
+				o.Card, o.Device = fmt.Sprintf("k1:%064d", i%300_000), fmt.Sprintf("k1:%064d", i%400_000)
+				return o
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Close()
+			for b.Loop() {
+				b.StopTimer()
+				before := heap()
+				b.StartTimer()
+				s := open(b, url, store.Options{})
+				b.StopTimer()
+				if got := s.Stats().Window; got != events {
+					b.Fatalf("%d events", got)
+				}
+				b.ReportMetric((heap()-before)/events, "heapB/event")
+				s.Close()
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+func heap() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
 }

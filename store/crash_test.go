@@ -169,6 +169,11 @@ func killed(t *testing.T, url string, round, children int, after time.Duration) 
 
 func checkAfterCrash(t *testing.T, url string, answers map[string]string) {
 	t.Helper()
+	r := open(t, url, store.Options{ReadOnly: true}) // an operator looks before anything is started again
+	if _, err := r.Verify(bg); err != nil {
+		t.Error(err)
+	}
+	r.Close()
 	s := open(t, url, store.Options{CommitTimeout: 30 * time.Second})
 	defer s.Close()
 	if _, err := s.Verify(bg); err != nil {

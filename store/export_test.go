@@ -1,8 +1,12 @@
 package store
 
 import (
+	"encoding/binary"
+
 	"context"
 	"time"
+
+	"github.com/issuant/issuant/engine"
 )
 
 // Run runs a statement in the writer's transaction, or on its connection.
@@ -92,3 +96,34 @@ const (
 	LooseRows = looseRows
 	PackRows  = packRows
 )
+
+// Seed packs observations into segments, as maintenance does with those that
+// entries bring.
+func Seed(s Store, n int, observation func(i int) *engine.Observation) error {
+	ctx := context.Background()
+	result := make(chan error, 1)
+	s.(*sqlStore).jobs <- func() {
+		result <- s.(*sqlStore).db.update(ctx, func(x executor) error {
+			for i := 0; i < n; i += packRows {
+				var data []byte
+				var newest int64
+				last := min(i+packRows, n)
+				for k := i; k < last; k++ {
+					o := observation(k)
+					step := uint64(1)
+					if k == i {
+						step = uint64(i + 1)
+					}
+					data = o.Append(binary.AppendUvarint(data, step))
+					newest = max(newest, nanos(o.Observed))
+				}
+				if _, err := x.exec(ctx, insertSegment, last, i+1, newest, data); err != nil {
+					return err
+				}
+			}
+			_, err := x.exec(ctx, `UPDATE head SET seq = $1, anchor_seq = $1`, n)
+			return err
+		})
+	}
+	return <-result
+}

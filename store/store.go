@@ -11,13 +11,14 @@ import (
 )
 
 // Store is what serve keeps its memory in. Open has one over SQL; another, for
-// example over Valkey, has to pass storetest. It is safe for concurrent use.
+// example over Valkey, has to pass storetest.RunLedger. It is safe for concurrent use.
 type Store interface {
 	engine.Ledger
 
 	// Fill sets the velocity facts of ev as they were at the instant at, exactly,
 	// with what any process has committed before the call. Where the store cannot be
-	// asked, the facts stay absent and the error, an ErrUnavailable, tells why.
+	// asked, the facts stay absent and the error tells why: ErrUnavailable, or
+	// ErrDamaged when the database was set back to an earlier state.
 	Fill(ctx context.Context, ev *engine.Event, at time.Time) error
 
 	// Head returns the end of the chain.

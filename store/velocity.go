@@ -22,7 +22,9 @@ func (s *sqlStore) Fill(ctx context.Context, ev *engine.Event, at time.Time) err
 		return fmt.Errorf("%w: it does not count", ErrReadOnly)
 	}
 	if s.shared {
-		if err := s.tail.follow(ctx); err != nil {
+		if err := s.tail.follow(ctx); errors.Is(err, ErrDamaged) {
+			return err
+		} else if err != nil {
 			return s.unavailable("read what is counted", err)
 		}
 	}
@@ -43,7 +45,8 @@ func (s *sqlStore) load(ctx context.Context) error {
 // selectTail: the rows of segments come before those that follow them, since their
 // seqs do.
 const selectTail = `SELECT 1 AS packed, last_seq AS seq, data FROM segments WHERE last_seq > $1
-	UNION ALL SELECT 0, seq, data FROM observations WHERE seq > $1 ORDER BY seq`
+	UNION ALL SELECT 0, seq, data FROM observations WHERE seq > $1
+	UNION ALL SELECT 2, seq, NULL FROM head WHERE seq < $1 ORDER BY seq`
 
 // readTail adds to the window what was committed since it was read last. Commits
 // of all processes have one order, so nothing can appear before what was seen.
@@ -56,8 +59,11 @@ func (s *sqlStore) readTail(ctx context.Context) error {
 		if err := r.Scan(&packed, &seq, &data); err != nil {
 			return err
 		}
-		if packed == 1 {
+		switch packed {
+		case 1:
 			return s.addSegment(data, seq)
+		case 2:
+			return fmt.Errorf("%w: it ends at record %d, and had %d before: it was set back, and what this process counts with it is wrong; restart the process", ErrDamaged, seq, s.tail.seen)
 		}
 		o, rest, err := engine.DecodeObservation(data)
 		if err != nil || len(rest) > 0 {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand"
 	"reflect"
@@ -139,5 +140,28 @@ func TestProcessesShareWhatTheyCount(t *testing.T) {
 	want := count(a, now.Add(time.Hour))
 	if got := count(idle, now.Add(time.Hour)); got != want {
 		t.Errorf("one that followed late counts %v, want %v", got, want)
+	}
+}
+
+// TestADatabaseThatWasSetBackIsNotCountedWith: as after a fail-over to a replica
+// that had not followed.
+func TestADatabaseThatWasSetBackIsNotCountedWith(t *testing.T) {
+	url := storetest.PostgresURL(t)
+	s := open(t, url, store.Options{CompleteSince: storetest.Now().AddDate(-1, 0, 0)})
+	for i := range int64(5) {
+		put(t, s, i, storetest.Now())
+	}
+	ev := entryEvent(1)
+	if err := s.Fill(bg, ev, storetest.Now().Add(time.Hour)); err != nil || !ev.Has("vel.attempts_card_24h") {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{`DELETE FROM observations WHERE seq > 3`, `DELETE FROM records WHERE seq > 3`, `UPDATE head SET seq = 3`} {
+		if err := store.Run(s, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ev = entryEvent(1)
+	if err := s.Fill(bg, ev, storetest.Now().Add(time.Hour)); !errors.Is(err, store.ErrDamaged) || ev.Has("vel.attempts_card_24h") {
+		t.Errorf("%v, %v attempts", err, ev.Get("vel.attempts_card_24h"))
 	}
 }
