@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -122,4 +123,55 @@ func TestServeShadowsTheIncumbent(t *testing.T) {
 	if code, out, _ := feedTool(t, "", "records", "show", "2", "--store", db, "--format", "json"); code != 0 || !strings.Contains(out, `"seq":2,`) {
 		t.Errorf("exit %d\n%s", code, out)
 	}
+}
+
+// TestRecordsReadAStoreThatSomebodyTouched: the chain of a store is followed like
+// that of a journal, against the head that the store notes and one noted elsewhere.
+func TestRecordsReadAStoreThatSomebodyTouched(t *testing.T) {
+	s := durable(t, "").start()
+	for token := range 4 {
+		if status, answer := s.send(body(token), nil); status != 200 {
+			t.Fatal(status, answer)
+		}
+	}
+	s.end()
+	name := s.path("issuant.db")
+	_, out, _ := feedTool(t, "", "records", "verify", "--store", name)
+	head := regexp.MustCompile(`\d+:[0-9a-f]{64}`).FindString(out)
+	for _, after := range []string{"", head} {
+		args := []string{"records", "verify", "--store", name}
+		if after != "" {
+			args = append(args, "--after", after)
+		}
+		if code, out, errs := feedTool(t, "", args...); code != 0 || !strings.Contains(out, "the chain holds: 4 records") {
+			t.Errorf("exit %d\n%s%s", code, out, errs)
+		}
+	}
+	db, err := sql.Open("sqlite", name)
+	check(t, err)
+	defer db.Close()
+	touch := func(statement string) {
+		t.Helper()
+		_, err := db.Exec(statement)
+		check(t, err)
+	}
+	broken := func(what, say string, args ...string) {
+		t.Helper()
+		code, out, errs := feedTool(t, "", append([]string{"records", "verify", "--store", name}, args...)...)
+		if code != exitFailed || !strings.Contains(out+errs, say) {
+			t.Errorf("%s: exit %d\n%s%s", what, code, out, errs)
+		}
+	}
+	touch(`UPDATE records SET line = replace(line, '"outcome":"yellow"', '"outcome":"green"') WHERE seq = 2`)
+	broken("changed", "record 3: its prev is not the hash of the line before")
+	touch(`UPDATE records SET line = replace(line, '"outcome":"green"', '"outcome":"yellow"') WHERE seq = 2`)
+	touch(`CREATE TABLE kept AS SELECT line FROM records WHERE seq = 4`)
+	touch(`DELETE FROM records WHERE seq = 4`)
+	broken("cut off", "the store says that record 4 is the last; the chain ends at 3")
+	touch(`UPDATE head SET seq = 3`)
+	broken("cut off, and half of the head", "the last record, 3, is not the one that the store's head names")
+	touch(`UPDATE head SET hash = (SELECT substr(line, instr(line, '"prev":"') + 8, 64) FROM kept)`)
+	broken("cut off, and the head", "lines were cut off", "--after", head)
+	touch(`DELETE FROM records WHERE seq = 2`)
+	broken("removed", "record 3: its seq is not 2")
 }

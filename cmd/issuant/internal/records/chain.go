@@ -85,6 +85,8 @@ func Verify(ctx context.Context, src Source, anchor engine.Chain) (*Verdict, err
 	}
 	switch {
 	case v.Bad != "":
+	case end != nil && end.Seq == v.Head.Seq && end.Hash != v.Head.Hash:
+		v.Bad = fmt.Sprintf("the last record, %d, is not the one that the store's head names", end.Seq)
 	case end != nil && !samePlace(*end, v.Head):
 		v.Bad = fmt.Sprintf("the store says that record %d is the last; the chain ends at %d", end.Seq, v.Head.Seq)
 	case !met && anchor.Seq <= v.Begin.Seq:
