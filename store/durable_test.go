@@ -331,7 +331,7 @@ func TestAnswersAreBlankedWhenNobodyMayGetThem(t *testing.T) {
 		now := storetest.Now()
 		s := open(t, url, store.Options{})
 		e := put(t, s, 1, now)
-		put(t, s, 2, now.Add(31*time.Second))
+		put(t, s, 2, now.Add(91*time.Second))
 		store.Maintain(s)
 		if n := store.Count(s, "sightings WHERE status = 0 AND length(body) = 0"); n != 1 {
 			t.Errorf("%d answers are blank, want 1", n)

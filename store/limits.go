@@ -25,6 +25,10 @@ const (
 	packRows      = 512  // observations of one segment
 	looseRows     = 4096 // observations that are kept unpacked, for those who follow
 
+	// blankAfter is how long an answer stays after nobody may get it any more: the
+	// clock of the process that blanks it may be ahead of another's.
+	blankAfter = time.Minute
+
 	maintainEvery = 250 * time.Millisecond
 	maxDrift      = time.Hour // by which the clock may leave the monotonic one before retention stops
 )

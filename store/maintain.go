@@ -52,7 +52,7 @@ func (s *sqlStore) maintainOnce() (more bool, err error) {
 
 // blank takes away the answers that nobody may get any more.
 func blank(ctx context.Context, x executor, now time.Time) (more bool, err error) {
-	n, err := x.exec(ctx, blankAnswers, nanos(now), page, []byte{})
+	n, err := x.exec(ctx, blankAnswers, nanos(now.Add(-blankAfter)), page, []byte{})
 	return n == page, err
 }
 

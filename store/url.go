@@ -53,9 +53,9 @@ func parseURL(raw string, opt Options) (target, error) {
 	case scheme == "postgres" || scheme == "postgresql":
 		return parsePostgres(raw, opt)
 	case scheme == "file":
-		return target{}, fmt.Errorf("%w: write sqlite:PATH or a plain path instead of file:", ErrConfig)
+		return target{}, fmt.Errorf("%w: write sqlite:PATH or a plain path instead of a file URL", ErrConfig)
 	}
-	return target{}, fmt.Errorf("%w: unknown scheme %q; a store is a path, sqlite:PATH or postgres://...", ErrConfig, scheme)
+	return target{}, fmt.Errorf("%w: unknown scheme %q; a store is a path, sqlite:PATH or a postgres URL", ErrConfig, scheme)
 }
 
 func parsePath(path string) (target, error) {
