@@ -64,6 +64,9 @@ type Window struct {
 	index    map[windowKey]*bucket
 	newest   int64 // latest observation
 	gone     int64 // what happened before it may be missing
+
+	corrected []*observation // forms that were superseded, by when
+	forgotten int64          // of what was superseded at or before it, corrected knows nothing
 }
 
 type windowKey struct {
@@ -76,6 +79,7 @@ type windowKey struct {
 type bucket struct {
 	value string
 	list  []*observation // by at, id
+	sums  *sums          // of a requestor or BIN
 }
 
 // keyField is a fact by whose value attempts are found.
@@ -102,6 +106,7 @@ type observation struct {
 	id, holder       string
 	in               [keyFields]*bucket // those in which it stands
 	older            *observation       // form of the same event
+	prev, next       *observation       // attempts with the same card, at the same requestor; see sums
 	at, observed     int64
 	superseded       int64 // from then on a correction counts; never = none does
 	cvvFail, failure bool
@@ -138,7 +143,7 @@ func NewWindow(opt WindowOptions) (*Window, error) {
 	if opt.Max < 0 {
 		return nil, fmt.Errorf("%w: a window keeps a positive number of events", ErrConfig)
 	}
-	return &Window{opt: opt, versions: map[string]*observation{}, index: map[windowKey]*bucket{}, newest: always, gone: always}, nil
+	return &Window{opt: opt, versions: map[string]*observation{}, index: map[windowKey]*bucket{}, newest: always, gone: always, forgotten: always}, nil
 }
 
 // Observe adds the event as it was known at the instant observed; see
@@ -186,11 +191,27 @@ func (w *Window) keep(o *observation, obs *Observation) {
 		b := w.index[k]
 		if b == nil {
 			k.value = strings.Clone(k.value)
-			b = &bucket{value: k.value}
+			b = &bucket{value: k.value, sums: newSums(f)}
 			w.index[k] = b
 		}
 		o.in[f], b.list = b, insert(b.list, o)
 	}
+	for _, b := range o.in {
+		if b != nil && b.sums != nil && o.superseded == never {
+			b.sums.add(o)
+		}
+	}
+}
+
+// newSums returns the sums of a bucket that has many attempts, nil for the others.
+func newSums(f keyField) *sums {
+	switch f {
+	case byRequestor:
+		return &sums{last: map[*bucket]*observation{}}
+	case byBIN:
+		return &sums{}
+	}
+	return nil
 }
 
 // Forget lets go of what happened before that instant. Facts whose windows reach
@@ -213,13 +234,18 @@ func (w *Window) supersede(o *observation) {
 		newer, older = older, older.older
 	}
 	if o.older = older; older != nil {
+		if older.superseded == never {
+			w.uncount(older)
+		}
 		older.superseded = o.observed
+		w.correct(older)
 	}
 	if newer == nil {
 		w.versions[o.id] = o
 		return
 	}
 	newer.older, o.superseded = o, newer.observed
+	w.correct(o)
 }
 
 func byTime(a, b *observation) int {
@@ -257,6 +283,9 @@ func (w *Window) dropOldest() {
 	w.all[0] = nil
 	w.all = w.all[1:]
 	w.gone = max(w.gone, o.at+1)
+	if o.superseded == never {
+		w.uncount(o)
+	}
 	for f, b := range o.in {
 		if b != nil {
 			w.drop(keyField(f), b, o)
@@ -332,11 +361,22 @@ func (w *Window) Fill(ev *Event, at time.Time) {
 		if ev.Text(v.field.fact()) == "" || v.device && !device || !w.covers(at.Add(-v.length)) {
 			continue
 		}
-		t := newTally()
-		q.each(asked[v.field], v.length, func(o *observation) { t.add(o, asked[byCard], asked[byDevice]) })
+		t := w.tally(&q, asked[v.field], v.length, asked[byCard], asked[byDevice])
 		// The schema may lack the field, or have it in another type: then it is not ours.
 		_ = ev.Set(v.fact, v.count(t))
 	}
+}
+
+// tally counts a window of a bucket, which may be nil.
+func (w *Window) tally(q *question, b *bucket, length time.Duration, card, device *bucket) *tally {
+	if b != nil && b.sums != nil {
+		if t, ok := w.reckon(b, q, length); ok {
+			return t
+		}
+	}
+	t := newTally()
+	q.each(b, length, func(o *observation) { t.add(o, card, device) })
+	return t
 }
 
 // covers reports whether all that happened from that instant on is known.
@@ -387,13 +427,13 @@ var velocities = [...]velocity{
 	{"vel.attempts_card_24h", day, byCard, false, func(t *tally) any { return t.attempts }},
 	{"vel.attempts_card_device_72h", 3 * day, byCard, true, func(t *tally) any { return t.onDevice }},
 	{"vel.devices_card_30d", 30 * day, byCard, false, func(t *tally) any { return len(t.devices) }},
-	{"vel.cards_device_24h", day, byDevice, false, func(t *tally) any { return len(t.cards) }},
+	{"vel.cards_device_24h", day, byDevice, false, func(t *tally) any { return int64(len(t.cards)) + t.moreCards }},
 	{"vel.names_device_30d", 30 * day, byDevice, false, func(t *tally) any { return len(t.holders) }},
 	{"vel.readds_card_30d", 30 * day, byCard, false, func(t *tally) any { return t.readds() }},
 	{"vel.readds_card_180d", 180 * day, byCard, false, func(t *tally) any { return t.readds() }},
 	{"vel.cvv_fail_card_24h", day, byCard, false, func(t *tally) any { return t.cvvFails }},
 	{"vel.declines_device_24h", day, byDevice, false, func(t *tally) any { return t.failures }},
-	{"vel.cards_requestor_10m", 10 * time.Minute, byRequestor, false, func(t *tally) any { return len(t.cards) }},
+	{"vel.cards_requestor_10m", 10 * time.Minute, byRequestor, false, func(t *tally) any { return int64(len(t.cards)) + t.moreCards }},
 	{"vel.decline_rate_bin_10m", 10 * time.Minute, byBIN, false, func(t *tally) any { return t.failureRate() }},
 }
 
@@ -402,6 +442,7 @@ type tally struct {
 	attempts, onDevice, cvvFails, failures int64
 	devices                                map[*bucket]int64 // attempts on each
 	cards                                  map[*bucket]bool
+	moreCards                              int64 // distinct ones that are not listed
 	holders                                map[string]bool
 }
 
