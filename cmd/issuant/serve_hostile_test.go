@@ -40,6 +40,7 @@ func readAll(t *testing.T, c net.Conn) string {
 }
 
 func TestServeCutsSlowSenders(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "deadline: 500ms\n").start()
 	silent, heads, bodies := s.dial(), s.dial(), s.dial()
 	fmt.Fprint(heads, "POST /v1/webhooks/pismo HTTP/1.1\r\nHost: x\r\nX-A: ")
@@ -71,6 +72,7 @@ func TestServeCutsSlowSenders(t *testing.T) {
 }
 
 func TestServeRefusesHugeHeaders(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	c := s.dial()
 	go func() {
@@ -92,6 +94,7 @@ func TestServeRefusesHugeHeaders(t *testing.T) {
 }
 
 func TestServeRefusesConnectionsBeyondItsBound(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "max_connections: 20\n").start()
 	for range 20 {
 		s.dial()
@@ -118,6 +121,7 @@ func TestServeRefusesConnectionsBeyondItsBound(t *testing.T) {
 }
 
 func TestServeGivesUpIdleConnectionsForNewOnes(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "max_connections: 5\n").start()
 	for range 5 { // each has asked something, and may stay for a minute
 		c := s.dial()
@@ -186,6 +190,7 @@ func TestServeOutlivesTenThousandConnections(t *testing.T) {
 }
 
 func TestServeAnswersWhatIsInFlightBeforeItEnds(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "deadline: 20s\ndrain_wait: 1s\n").start()
 	req, err := s.sender.Request(context.Background(), s.hooks, []byte(body(1)), time.Now(), nil)
 	if err != nil {
@@ -229,6 +234,7 @@ func TestServeAnswersWhatIsInFlightBeforeItEnds(t *testing.T) {
 }
 
 func TestServeSaysWhenItCouldNotDrain(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "deadline: 50s\ndrain_timeout: 1s\n").start()
 	c := s.dial()
 	fmt.Fprint(c, "POST /v1/webhooks/pismo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -239,6 +245,7 @@ func TestServeSaysWhenItCouldNotDrain(t *testing.T) {
 }
 
 func TestServeIsNotThereForOtherPathsAndMethods(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	for path, want := range map[string]int{"/": 404, "/v1/webhooks/": 404, "/v1/webhooks/nobody": 404, "/v1/webhooks/pismo/": 404, "/metrics": 404, "/readyz": 404, "/v1/webhooks/pismo": 405} {
 		req, _ := http.NewRequest(http.MethodGet, "http://"+s.address()+path, nil)

@@ -50,6 +50,7 @@ func edit(t *testing.T, name, old, new string) {
 }
 
 func TestServeTakesAPackThatIsInOrderAndNoOther(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	pack := s.path("pack")
 	unpack(t, pack)
@@ -95,6 +96,7 @@ func TestServeTakesAPackThatIsInOrderAndNoOther(t *testing.T) {
 }
 
 func TestServeKeepsTheLastGoodLists(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	pack := s.path("pack")
 	unpack(t, pack)
@@ -116,6 +118,7 @@ func TestServeKeepsTheLastGoodLists(t *testing.T) {
 }
 
 func TestServeTakesKeysThatAreInOrderAndNoOthers(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	other, err := enginetest.NewPismoSender(time.Now())
 	if err != nil {
@@ -139,6 +142,7 @@ func TestServeTakesKeysThatAreInOrderAndNoOthers(t *testing.T) {
 }
 
 func TestServeTakesKeysFromAMountedFolder(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	// As Kubernetes mounts a ConfigMap: files are links through ..data, which is
 	// renamed as a whole.
@@ -170,6 +174,7 @@ func TestServeTakesKeysFromAMountedFolder(t *testing.T) {
 }
 
 func TestServeTakesAConfigurationAsAWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	name := s.path("issuant.yaml")
 	edit(t, name, `accounts: ["98665386"]`, `accounts: ["1", "2"]`)
@@ -206,6 +211,7 @@ func TestServeTakesAConfigurationAsAWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestServeRotatesTheReferenceKey(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	write(t, s.path("ref.key"), "k2:00", 0o600)
 	eventually(t, "a short key is warned of", func() bool { return s.warns("ref_key/pismo", "32 bytes") })

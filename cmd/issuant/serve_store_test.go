@@ -16,6 +16,7 @@ import (
 )
 
 func TestServeRemembersBeyondItsEnd(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	s.configure("store: " + s.path("issuant.db") + "\n")
 	s.start()
@@ -76,6 +77,7 @@ func (s *served) iat() int64 {
 }
 
 func TestServeAnswersNothingThatItCannotRecord(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	s.configure("store: " + s.path("issuant.db") + "\n")
 	s.start()

@@ -234,6 +234,7 @@ func (s *served) warns(check, words string) bool {
 }
 
 func TestServeAnswersRecordsAndDrains(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "").start()
 	status, answer := s.send(body(1), nil)
 	if status != 200 || !strings.Contains(answer, `"action_code":"85"`) {

@@ -32,6 +32,7 @@ import (
 )
 
 func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	s.configure("store: " + s.path("issuant.db") + "\n")
 	s.start()
@@ -63,6 +64,7 @@ func TestMetricsAreNamedAsPrometheusAsks(t *testing.T) {
 // TestNothingASenderWritesBecomesALabelOrALine: not its key ids, nor its paths, nor a
 // card number wherever it stands.
 func TestNothingASenderWritesBecomesALabelOrALine(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "log_level: debug\n").start()
 	const pan = "4111111111111111"
 	s.send(body(1), nil)
@@ -99,6 +101,7 @@ func (s *served) address() string {
 }
 
 func TestAdminAsksForItsTokenWhereThereIsOne(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	const token = "0123456789abcdef0123456789abcdef"
 	write(t, s.path("token"), token+"\n", 0o600)
@@ -161,6 +164,7 @@ func certificate(t *testing.T, name string) (cert, key string) {
 }
 
 func TestServeTakesNewCertificatesOfItsOwn(t *testing.T) {
+	t.Parallel()
 	s := newServed(t, "")
 	cert, key := certificate(t, "first")
 	write(t, s.path("cert.pem"), cert, 0o644)
@@ -207,6 +211,7 @@ func TestServeTakesNewCertificatesOfItsOwn(t *testing.T) {
 type keyServer struct {
 	*httptest.Server
 	document atomic.Pointer[string]
+	date     atomic.Pointer[string] // of the answers; nil: the clock's
 	down     atomic.Bool
 	asked    atomic.Int64
 }
@@ -220,6 +225,9 @@ func newKeyServer(t *testing.T) (*keyServer, string) {
 	}
 	k.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k.asked.Add(1)
+		if date := k.date.Load(); date != nil {
+			w.Header().Set("Date", *date)
+		}
 		if k.down.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 			return
@@ -233,6 +241,7 @@ func newKeyServer(t *testing.T) (*keyServer, string) {
 }
 
 func TestServeGoesOnWhileTheKeySourceIsDown(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts a process")
 	}
@@ -316,6 +325,7 @@ func newTraces(t *testing.T) *traces {
 }
 
 func TestTracesTellTheStagesAndNothingOfTheCard(t *testing.T) {
+	t.Parallel()
 	tr := newTraces(t)
 	s := newServed(t, "otlp: "+tr.URL+"/v1/traces\n").start()
 	const foreign = "0af7651916cd43dd8448eb211c80319c"
@@ -376,6 +386,7 @@ func TestTracesTellTheStagesAndNothingOfTheCard(t *testing.T) {
 }
 
 func TestServeNeedsNoCollector(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

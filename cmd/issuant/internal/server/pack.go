@@ -35,11 +35,7 @@ func loadPack(name, place string) (pack *rules.Pack, tests int, faults []config.
 		return []config.Fault{{Place: place, Key: "pack", Msg: fmt.Sprintf(format, args...), Class: class}}
 	}
 	if name == "" {
-		pack, err := starter.Pack()
-		if err != nil {
-			return nil, 0, bad(config.BadRules, "the starter pack: %v", err)
-		}
-		return pack, 0, nil
+		return compileFS(starter.FS(), "starter", place)
 	}
 	st, err := os.Stat(name)
 	if err != nil {
@@ -49,7 +45,7 @@ func loadPack(name, place string) (pack *rules.Pack, tests int, faults []config.
 		return nil, 0, bad(config.BadSetting, "%v", err)
 	}
 	if st.IsDir() {
-		return compileDir(name, place)
+		return compileFS(os.DirFS(name), name, place)
 	}
 	if st.Size() > maxPackFile {
 		return nil, 0, bad(config.BadRules, "%s is longer than %d bytes", name, maxPackFile)
@@ -77,8 +73,7 @@ func checkPackModes(name string, dir bool) error {
 	return nil
 }
 
-func compileDir(name, place string) (*rules.Pack, int, []config.Fault) {
-	fsys := os.DirFS(name)
+func compileFS(fsys fs.FS, name, place string) (*rules.Pack, int, []config.Fault) {
 	pack, err := compile.FS(fsys, compile.Options{})
 	if err != nil {
 		return nil, 0, compileFaults(name, place, err)

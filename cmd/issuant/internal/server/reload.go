@@ -534,7 +534,7 @@ func orDefault(a, b string) string {
 func (s *Server) logPack(p *parts) {
 	man := p.pack.Manifest()
 	s.log.Info("pack", "pack_id", p.pack.ID(), "name", man.Name, "version", man.Version, "rules", len(man.Rules), "tests_passed", p.tests)
-	if p.tests == 0 && p.cfg.Pack != "" {
+	if p.tests == 0 {
 		s.log.Warn("the pack brings no tests that were run; nothing has tried it")
 	}
 }
