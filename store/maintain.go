@@ -12,6 +12,9 @@ import (
 // deletes what is kept no longer. It takes a page of rows in a transaction between
 // two commits, and goes on while nobody waits for an answer.
 func (s *sqlStore) maintain() {
+	if s.shared {
+		s.tail.ahead()
+	}
 	for range 16 {
 		more, err := s.maintainOnce()
 		text := ""

@@ -119,11 +119,10 @@ type reading struct {
 // follow returns when everything that was committed before the call was read.
 func (t *tail) follow(ctx context.Context) error {
 	t.mu.Lock()
-	r := t.next
-	if r == nil {
-		r = &reading{done: make(chan struct{})}
-		t.next = r
+	if t.next == nil {
+		t.next = &reading{done: make(chan struct{})}
 	}
+	r := t.next
 	if t.running == nil {
 		t.start()
 	}
@@ -133,6 +132,17 @@ func (t *tail) follow(ctx context.Context) error {
 		return r.err
 	case <-ctx.Done():
 		return errors.New("it took too long")
+	}
+}
+
+// ahead reads in the background, so that there is never much to read for those who
+// wait for it.
+func (t *tail) ahead() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running == nil {
+		t.next = &reading{done: make(chan struct{})}
+		t.start()
 	}
 }
 
@@ -153,8 +163,9 @@ func (t *tail) start() {
 	}()
 }
 
-// tailTimeout bounds one reading, on behalf of all who share it.
-const tailTimeout = time.Second
+// tailTimeout bounds one reading, on behalf of all who share it; each of them waits
+// as long as its own context allows. What was read by then stays read.
+const tailTimeout = 5 * time.Second
 
 const (
 	looseBeyond     = `SELECT seq FROM observations ORDER BY seq DESC LIMIT 1 OFFSET $1`
