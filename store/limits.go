@@ -29,6 +29,7 @@ const (
 	// clock of the process that blanks it may be ahead of another's.
 	blankAfter = time.Minute
 
+	tailTimeout   = 5 * time.Second // at least, for reading what other processes have committed
 	maintainEvery = 250 * time.Millisecond
 	maxDrift      = time.Hour // by which the clock may leave the monotonic one before retention stops
 )

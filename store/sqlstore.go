@@ -45,7 +45,7 @@ func newSQLStore(t target, opt Options) *sqlStore {
 	}
 	s.clock.opened = time.Now()
 	s.clock.wall = s.clock.opened.Round(0)
-	s.tail.read = s.readTail
+	s.tail.read, s.tail.timeout = s.readTail, max(opt.CommitTimeout, tailTimeout)
 	if t.pg == nil {
 		s.db = newSQLite(t.path, opt)
 		return s

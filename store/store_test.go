@@ -74,6 +74,9 @@ func everywhere(t *testing.T, f func(t *testing.T, url string)) {
 
 func open(tb testing.TB, url string, opt store.Options) store.Store {
 	tb.Helper()
+	if opt.CommitTimeout == 0 {
+		opt.CommitTimeout = time.Minute // a busy machine is no failure
+	}
 	s, err := store.Open(context.Background(), url, opt)
 	if err != nil {
 		tb.Fatal(err)

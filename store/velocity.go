@@ -103,8 +103,9 @@ func (s *sqlStore) addSegment(data []byte, last uint64) error {
 // tail lets many share one reading: who comes while a reading runs may have been
 // too late for it, and shares the next one.
 type tail struct {
-	read func(context.Context) error
-	seen uint64 // seq up to which the window has seen; of the one that reads
+	read    func(context.Context) error
+	timeout time.Duration // of one reading, on behalf of all who share it; each waits as its own context allows
+	seen    uint64        // seq up to which the window has seen; of the one that reads
 
 	mu      sync.Mutex
 	running *reading
@@ -151,7 +152,7 @@ func (t *tail) start() {
 	r := t.next
 	t.running, t.next = r, nil
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), tailTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), t.timeout)
 		defer cancel()
 		r.err = t.read(ctx)
 		close(r.done)
@@ -162,10 +163,6 @@ func (t *tail) start() {
 		}
 	}()
 }
-
-// tailTimeout bounds one reading, on behalf of all who share it; each of them waits
-// as long as its own context allows. What was read by then stays read.
-const tailTimeout = 5 * time.Second
 
 const (
 	looseBeyond     = `SELECT seq FROM observations ORDER BY seq DESC LIMIT 1 OFFSET $1`

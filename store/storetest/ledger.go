@@ -59,7 +59,7 @@ func RunLedger(t *testing.T, open func(*testing.T, Bounds) engine.Ledger) {
 
 // begin asks without waiting for copies.
 func begin(l engine.Ledger, s engine.Sighting, now time.Time) (bool, engine.Reply, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	return l.Begin(ctx, s, now)
 }

@@ -5,6 +5,7 @@ package storetest
 import (
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // process is a server that was started in a process group of its own.
@@ -45,11 +46,18 @@ func (p *process) ended() bool {
 	}
 }
 
-// kill ends the server without a farewell; what it started notices and ends too.
+// kill ends the server and its backends at once, without a farewell to clients and
+// without writing anything: PostgreSQL's immediate shutdown, after which it recovers
+// as after a crash. One that was killed outright leaves backends that go on for a while.
 func (p *process) kill() {
 	if p.ended() {
 		return
 	}
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.done
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-p.done:
+	case <-time.After(time.Minute):
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.done
+	}
 }
