@@ -3,6 +3,7 @@ module github.com/issuant/issuant/cmd/issuant
 go 1.26.0
 
 require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/issuant/issuant v0.0.0
 	github.com/prometheus/client_golang v1.25.0

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"net/http"
 	"os"
 	"strings"
@@ -21,7 +22,7 @@ func TestServeRemembersBeyondItsEnd(t *testing.T) {
 	s.configure("store: " + s.path("issuant.db") + "\n")
 	s.start()
 	req := func() *http.Request {
-		r, err := s.sender.Request(context.Background(), s.hooks, []byte(body(1)), time.Now().Truncate(time.Second), enginetest.Claims{"exp": 4102444800, "iat": s.iat()})
+		r, err := s.sender.Request(context.Background(), s.hooks, []byte(body(1)), time.Now().Truncate(time.Second), enginetest.Claims{"exp": json.Number("4102444800"), "iat": s.iat()})
 		if err != nil {
 			t.Fatal(err)
 		}

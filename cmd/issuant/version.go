@@ -41,17 +41,29 @@ func build() buildInfo {
 
 func (a *app) versionCmd() *cobra.Command {
 	return a.verb(&cobra.Command{
-		Use:     "version",
-		Short:   "Print the versions of the tool and of its formats",
-		Example: "  issuant version --format json",
-		RunE:    func(*cobra.Command, []string) error { return a.version() },
-	}, "pretty", "json")
+		Use:   "version",
+		Short: "Print the versions of the tool and of its formats",
+		Long: `Print the versions of the tool and of its formats.
+
+With --format cyclonedx, print the software bill of materials of this very binary: the
+modules that are linked into it, as CycloneDX 1.6 JSON.`,
+		Example: `  issuant version --format json
+  issuant version --format cyclonedx > issuant.cdx.json`,
+		RunE: func(*cobra.Command, []string) error { return a.version() },
+	}, "pretty", "json", "cyclonedx")
 }
 
 func (a *app) version() error {
 	b := build()
 	schema := rules.EventV1()
 	event := fmt.Sprintf("%s/v%d", schema.Name(), schema.Version())
+	if a.format == "cyclonedx" {
+		info, ok := debug.ReadBuildInfo()
+		if !ok {
+			return fail(exitFailed, "version: this binary was built without module information")
+		}
+		return writeSBOM(a.out, info)
+	}
 	if a.format == "json" {
 		w := canon.NewWriter(nil).Object().Key("version").String(b.version).Key("commit").StringOrNull(b.commit)
 		w.Key("commit_time").StringOrNull(b.time).Key("modified").Bool(b.modified)

@@ -93,7 +93,9 @@ func checkTrusted(name string, groupToo bool) error {
 		return fmt.Errorf("its mode is %04o: others may change what is trusted here; chmod go-w it", mode)
 	}
 	dir := filepath.Dir(name)
-	if st, err := os.Stat(dir); err == nil && st.Mode().Perm()&0o002 != 0 && st.Mode()&fs.ModeSticky == 0 {
+	open := func(st fs.FileInfo) bool { return st.Mode().Perm()&0o002 != 0 && st.Mode()&fs.ModeSticky == 0 }
+	// Kubernetes mounts a ConfigMap as a folder of mode 0777, for reading alone.
+	if st, err := os.Stat(dir); err == nil && open(st) && !readOnly(dir) {
 		return fmt.Errorf("its folder %s has mode %04o: everybody may put another file in its place; chmod o-w it", dir, st.Mode().Perm())
 	}
 	return nil

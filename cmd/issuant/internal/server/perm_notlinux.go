@@ -1,0 +1,6 @@
+//go:build !linux
+
+package server
+
+// readOnly is not asked elsewhere: there folders are not handed over as mounts.
+func readOnly(string) bool { return false }
