@@ -205,11 +205,11 @@ func TestListsAndApprovalsAreLinesOfTheChain(t *testing.T) {
 			t.Errorf("%v %v", bins, err)
 		}
 		for _, who := range []string{"ana", "bob"} {
-			if _, err := s.PutApproval(bg, store.Approval{Pack: "p1", Approver: who, At: now}); err != nil {
+			if _, err := s.PutApproval(bg, store.Approval{Pack: "p1", Lists: "l1", Approver: who, At: now}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := s.PutApproval(bg, store.Approval{Pack: "p1", Approver: "bob", At: now}); !errors.Is(err, store.ErrConfig) {
+		if _, err := s.PutApproval(bg, store.Approval{Pack: "p1", Lists: "l1", Approver: "bob", At: now}); !errors.Is(err, store.ErrConfig) {
 			t.Errorf("approved twice: %v", err)
 		}
 		if a, err := s.Approvals(bg, "p1"); err != nil || len(a) != 2 || a[0].Approver != "ana" || a[1].Seq != 6 {
@@ -229,12 +229,58 @@ func TestListsAndApprovalsAreLinesOfTheChain(t *testing.T) {
 		for seq, want := range map[uint64]string{
 			1: `"kind":"list","at":"2026-11-23T10:00:00Z","list":"deny_bin","action":"put","value":"411111","who":"ana","why":"attack on this BIN","until":"2026-11-23T11:00:00Z"}`,
 			4: `"kind":"list","at":"2026-11-23T10:00:00Z","list":"deny_bin","action":"remove","value":"411111","who":"bob","why":"over","until":null}`,
-			5: `"kind":"approval","at":"2026-11-23T10:00:00Z","pack_id":"p1","approver":"ana"}`,
+			5: `"kind":"approval","at":"2026-11-23T10:00:00Z","pack_id":"p1","lists_digest":"l1","approver":"ana","signed":null}`,
 		} {
 			if lines[seq] != want {
 				t.Errorf("line %d:\n%s\nwant\n%s", seq, lines[seq], want)
 			}
 		}
+	})
+}
+
+func TestChangesOfAListOutliveItsEntriesAndItsRecords(t *testing.T) {
+	everywhere(t, func(t *testing.T, url string) {
+		now := storetest.Now()
+		s := open(t, url, store.Options{})
+		for i, value := range []string{"a", "b", "a"} {
+			e := store.ListEntry{List: "kill.bin", Value: value, Who: "ana", Why: "attack", At: now, Mask: i == 2}
+			if i == 1 {
+				e.Until = now.Add(time.Hour)
+			}
+			if _, err := s.PutListEntry(bg, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := s.RemoveListEntry(bg, store.ListRemoval{List: "kill.bin", Value: "b", Who: "bob", Why: "over", At: now}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.PutListEntry(bg, store.ListEntry{List: "other", Value: "x", Who: "ana", Why: "w", At: now}); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := s.ListEntries(bg, "kill.bin")
+		if err != nil || len(entries) != 1 || !entries[0].Mask || entries[0].Value != "a" {
+			t.Errorf("%+v %v", entries, err)
+		}
+		var got []string
+		for c, err := range s.ListChanges(bg, "kill.bin") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprint(c.Seq, " ", c.Action, " ", c.Value, " ", c.Who, " ", c.Mask, " ", !c.Until.IsZero()))
+		}
+		if want := "1 put a ana false false|2 put b ana false true|3 mask a ana true false|4 remove b bob false false"; strings.Join(got, "|") != want {
+			t.Errorf("%q", got)
+		}
+		n := 0
+		for _, err := range s.ListChanges(bg, "") {
+			if n++; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n != 5 {
+			t.Errorf("%d changes", n)
+		}
+		verify(t, s, 5)
 	})
 }
 
@@ -258,7 +304,8 @@ func TestListsRefuseWhatTheyMustNotHold(t *testing.T) {
 		}
 	}
 	for name, a := range map[string]store.Approval{
-		"no pack": {Approver: "a", At: storetest.Now()}, "nobody": {Pack: "p", At: storetest.Now()}, "no instant": {Pack: "p", Approver: "a"},
+		"no pack": {Lists: "l", Approver: "a", At: storetest.Now()}, "nobody": {Pack: "p", Lists: "l", At: storetest.Now()}, "no instant": {Pack: "p", Lists: "l", Approver: "a"},
+		"no lists": {Pack: "p", Approver: "a", At: storetest.Now()}, "much that was signed": {Pack: "p", Lists: "l", Approver: "a", Signed: strings.Repeat("x", 4097), At: storetest.Now()},
 	} {
 		if _, err := s.PutApproval(bg, a); !errors.Is(err, store.ErrConfig) {
 			t.Errorf("%s: %v", name, err)
@@ -356,7 +403,7 @@ func TestAnEntryThatTheDatabaseRefusesGoesAlone(t *testing.T) {
 		results := make(chan error, 6)
 		for i := range 2 {
 			go func() {
-				_, err := s.PutApproval(bg, store.Approval{Pack: "p", Approver: "ana", At: storetest.Now().Add(time.Duration(i))})
+				_, err := s.PutApproval(bg, store.Approval{Pack: "p", Lists: "l", Approver: "ana", At: storetest.Now().Add(time.Duration(i))})
 				results <- err
 			}()
 		}

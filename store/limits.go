@@ -16,6 +16,7 @@ const (
 	MaxListName  = 64   // bytes of a list's name
 	MaxListValue = 256  // bytes of an entry
 	MaxText      = 1024 // bytes of who and why
+	MaxSigned    = 4096 // bytes of what an approver signed
 	MaxTail      = 10_000
 	MaxFound     = 100 // lines that Find returns
 

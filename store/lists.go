@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,13 +15,24 @@ import (
 
 // ListEntry is an entry of a runtime list.
 type ListEntry struct {
-	List  string // its name: letters, digits, _ and -, at most MaxListName
+	List  string // its name: letters, digits, _, - and dots, at most MaxListName
 	Value string // a reference, BIN, requestor id; never account data; at most MaxListValue bytes
 	Who   string // who put it there; at most MaxText bytes, not empty
 	Why   string // why; at most MaxText bytes, not empty
 	At    time.Time
 	Until time.Time // not a member from that instant on; zero: until it is removed
-	Seq   uint64    // of the change in the chain; set by the store
+
+	// Mask: the entry speaks alone for its value, and the list that it is laid over
+	// does not count. The value is a member until Until; with a zero Until, never.
+	Mask bool
+
+	Seq uint64 // of the change in the chain; set by the store
+}
+
+// ListChange is one change of a runtime list.
+type ListChange struct {
+	Action    string // put, mask or remove
+	ListEntry        // as it was given; of a removal: List, Value, Who, Why, At and Seq
 }
 
 // ListRemoval takes an entry out of a list.
@@ -29,10 +41,12 @@ type ListRemoval struct {
 	At                    time.Time
 }
 
-// Approval says that somebody approved a pack.
+// Approval says that somebody approved a pack with the lists that it brings.
 type Approval struct {
-	Pack     string // its id; at most MaxText bytes
+	Pack     string // its id; at most MaxText bytes, not empty
+	Lists    string // digest of its lists; at most MaxText bytes, not empty
 	Approver string // at most MaxText bytes, not empty
+	Signed   string // the statement and its signature, whatever their form; at most MaxSigned bytes
 	At       time.Time
 	Seq      uint64 // of the change in the chain; set by the store
 }
@@ -42,11 +56,11 @@ func checkList(list, value, who, why string, at time.Time) error {
 		return fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
 	}
 	name := func(r rune) bool {
-		return r == '_' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		return r == '_' || r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 	}
 	switch {
-	case list == "" || len(list) > MaxListName || strings.Trim(list, "_-") == "" || strings.IndexFunc(list, func(r rune) bool { return !name(r) }) >= 0:
-		return bad("the name of a list has 1 to %d letters, digits, _ and -", MaxListName)
+	case list == "" || len(list) > MaxListName || strings.Trim(list, "_-.") == "" || strings.IndexFunc(list, func(r rune) bool { return !name(r) }) >= 0:
+		return bad("the name of a list has 1 to %d letters, digits, _, - and dots", MaxListName)
 	case !plain(value, MaxListValue):
 		return bad("a value of a list has 1 to %d bytes of text", MaxListValue)
 	case holdsPAN(value):
@@ -84,7 +98,7 @@ func plain(s string, most int) bool {
 }
 
 // listLine is the line of a change of a list. Its members: format, seq, prev, kind
-// ("list"), at, list, action (put or remove), value, who, why, until.
+// ("list"), at, list, action (put, mask or remove), value, who, why, until.
 func listLine(e ListEntry, action string) func([]byte, engine.Chain) ([]byte, error) {
 	return func(dst []byte, after engine.Chain) ([]byte, error) {
 		w := beginLine(dst, after, "list", e.At)
@@ -122,17 +136,35 @@ func (s *sqlStore) PutListEntry(ctx context.Context, e ListEntry) (uint64, error
 	if !e.Until.IsZero() && !e.Until.After(e.At) {
 		return 0, fmt.Errorf("%w: the entry ends before it begins", ErrConfig)
 	}
-	var until *int64
-	if !e.Until.IsZero() {
-		until = new(nanos(e.Until))
+	action, mask := "put", 0
+	if e.Mask {
+		action, mask = "mask", 1
 	}
 	apply := func(ctx context.Context, x executor, seq uint64) error {
-		_, err := x.exec(ctx, `INSERT INTO list_entries (list, value, who, why, at, until, seq) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (list, value) DO UPDATE SET who = $3, why = $4, at = $5, until = $6, seq = $7`,
-			e.List, e.Value, e.Who, e.Why, nanos(e.At), until, int64(seq))
-		return err
+		_, err := x.exec(ctx, `INSERT INTO list_entries (list, value, who, why, at, until, mask, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (list, value) DO UPDATE SET who = $3, why = $4, at = $5, until = $6, mask = $7, seq = $8`,
+			e.List, e.Value, e.Who, e.Why, nanos(e.At), untilOf(e), mask, int64(seq))
+		if err != nil {
+			return err
+		}
+		return noteChange(ctx, x, action, e, seq)
 	}
-	return s.change(ctx, &change{at: e.At, list: true, line: listLine(e, "put"), apply: apply})
+	return s.change(ctx, &change{at: e.At, list: true, line: listLine(e, action), apply: apply})
+}
+
+// untilOf is nil for an entry that does not end.
+func untilOf(e ListEntry) *int64 {
+	if e.Until.IsZero() {
+		return nil
+	}
+	return new(nanos(e.Until))
+}
+
+// noteChange keeps what a line says where it can be found by its list.
+func noteChange(ctx context.Context, x executor, action string, e ListEntry, seq uint64) error {
+	_, err := x.exec(ctx, `INSERT INTO list_changes (seq, list, action, value, who, why, at, until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		int64(seq), e.List, action, e.Value, e.Who, e.Why, nanos(e.At), untilOf(e))
+	return err
 }
 
 // RemoveListEntry implements Store.
@@ -143,11 +175,13 @@ func (s *sqlStore) RemoveListEntry(ctx context.Context, r ListRemoval) (uint64, 
 	if err := s.there(ctx, `SELECT 1 FROM list_entries WHERE list = $1 AND value = $2`, r.List, r.Value); err != nil {
 		return 0, err
 	}
-	apply := func(ctx context.Context, x executor, _ uint64) error {
-		_, err := x.exec(ctx, `DELETE FROM list_entries WHERE list = $1 AND value = $2`, r.List, r.Value)
-		return err
-	}
 	e := ListEntry{List: r.List, Value: r.Value, Who: r.Who, Why: r.Why, At: r.At}
+	apply := func(ctx context.Context, x executor, seq uint64) error {
+		if _, err := x.exec(ctx, `DELETE FROM list_entries WHERE list = $1 AND value = $2`, r.List, r.Value); err != nil {
+			return err
+		}
+		return noteChange(ctx, x, "remove", e, seq)
+	}
 	return s.change(ctx, &change{at: r.At, list: true, line: listLine(e, "remove"), apply: apply})
 }
 
@@ -167,13 +201,14 @@ func (s *sqlStore) there(ctx context.Context, sql string, args ...any) error {
 // ListEntries implements Store.
 func (s *sqlStore) ListEntries(ctx context.Context, list string) ([]ListEntry, error) {
 	var entries []ListEntry
-	r, err := s.db.query(ctx, `SELECT list, value, who, why, at, until, seq FROM list_entries WHERE $1 = '' OR list = $1 ORDER BY list, value`, list)
+	r, err := s.db.query(ctx, `SELECT list, value, who, why, at, until, mask, seq FROM list_entries WHERE $1 = '' OR list = $1 ORDER BY list, value`, list)
 	err = each(r, err, func(r rows) error {
 		var e ListEntry
 		var at int64
 		var until *int64
-		err := r.Scan(&e.List, &e.Value, &e.Who, &e.Why, &at, &until, &e.Seq)
-		if e.At = instant(at); until != nil {
+		var mask int
+		err := r.Scan(&e.List, &e.Value, &e.Who, &e.Why, &at, &until, &mask, &e.Seq)
+		if e.At, e.Mask = instant(at), mask != 0; until != nil {
 			e.Until = instant(*until)
 		}
 		entries = append(entries, e)
@@ -183,6 +218,49 @@ func (s *sqlStore) ListEntries(ctx context.Context, list string) ([]ListEntry, e
 		return nil, s.unavailable("read the lists", err)
 	}
 	return entries, nil
+}
+
+// ListChanges implements Store. It reads page by page.
+func (s *sqlStore) ListChanges(ctx context.Context, list string) iter.Seq2[ListChange, error] {
+	return func(yield func(ListChange, error) bool) {
+		for after := uint64(0); ; {
+			changes, err := s.listChanges(ctx, list, after)
+			if err != nil {
+				yield(ListChange{}, err)
+				return
+			}
+			for _, c := range changes {
+				if !yield(c, nil) {
+					return
+				}
+				after = c.Seq
+			}
+			if len(changes) < page {
+				return
+			}
+		}
+	}
+}
+
+func (s *sqlStore) listChanges(ctx context.Context, list string, after uint64) ([]ListChange, error) {
+	var changes []ListChange
+	r, err := s.db.query(ctx, `SELECT seq, list, action, value, who, why, at, until FROM list_changes
+		WHERE ($1 = '' OR list = $1) AND seq > $2 ORDER BY seq LIMIT $3`, list, int64(after), page)
+	err = each(r, err, func(r rows) error {
+		var c ListChange
+		var at int64
+		var until *int64
+		err := r.Scan(&c.Seq, &c.List, &c.Action, &c.Value, &c.Who, &c.Why, &at, &until)
+		if c.At, c.Mask = instant(at), c.Action == "mask"; until != nil {
+			c.Until = instant(*until)
+		}
+		changes = append(changes, c)
+		return err
+	})
+	if err != nil {
+		return nil, s.unavailable("read the changes of the lists", err)
+	}
+	return changes, nil
 }
 
 // ListVersion implements Store.
@@ -197,15 +275,20 @@ func (s *sqlStore) ListVersion(ctx context.Context) (uint64, error) {
 
 // PutApproval implements Store.
 func (s *sqlStore) PutApproval(ctx context.Context, a Approval) (uint64, error) {
-	if !plain(a.Pack, MaxText) || !plain(a.Approver, MaxText) || holdsPAN(a.Approver) || a.At.IsZero() {
-		return 0, fmt.Errorf("%w: an approval has a pack, an approver and an instant; texts have 1 to %d bytes", ErrConfig, MaxText)
+	if !plain(a.Pack, MaxText) || !plain(a.Lists, MaxText) || !plain(a.Approver, MaxText) || holdsPAN(a.Approver) || a.At.IsZero() {
+		return 0, fmt.Errorf("%w: an approval has a pack, its lists, an approver and an instant; texts have 1 to %d bytes", ErrConfig, MaxText)
+	}
+	if a.Signed != "" && !plain(a.Signed, MaxSigned) {
+		return 0, fmt.Errorf("%w: what was signed is text of at most %d bytes", ErrConfig, MaxSigned)
 	}
 	line := func(dst []byte, after engine.Chain) ([]byte, error) {
 		w := beginLine(dst, after, "approval", a.At)
-		return w.Key("pack_id").String(a.Pack).Key("approver").String(a.Approver).EndObject().Bytes(), nil
+		w.Key("pack_id").String(a.Pack).Key("lists_digest").String(a.Lists).Key("approver").String(a.Approver)
+		return w.Key("signed").StringOrNull(a.Signed).EndObject().Bytes(), nil
 	}
 	apply := func(ctx context.Context, x executor, seq uint64) error {
-		_, err := x.exec(ctx, `INSERT INTO approvals (pack, approver, at, seq) VALUES ($1, $2, $3, $4)`, a.Pack, a.Approver, nanos(a.At), int64(seq))
+		_, err := x.exec(ctx, `INSERT INTO pack_approvals (pack, lists, approver, signed, at, seq) VALUES ($1, $2, $3, $4, $5, $6)`,
+			a.Pack, a.Lists, a.Approver, a.Signed, nanos(a.At), int64(seq))
 		return err
 	}
 	have, err := s.Approvals(ctx, a.Pack)
@@ -213,7 +296,7 @@ func (s *sqlStore) PutApproval(ctx context.Context, a Approval) (uint64, error) 
 		return 0, err
 	}
 	for _, h := range have {
-		if h.Approver == a.Approver {
+		if h.Approver == a.Approver && h.Lists == a.Lists {
 			return 0, fmt.Errorf("%w: this person has approved the pack already", ErrConfig)
 		}
 	}
@@ -223,11 +306,11 @@ func (s *sqlStore) PutApproval(ctx context.Context, a Approval) (uint64, error) 
 // Approvals implements Store.
 func (s *sqlStore) Approvals(ctx context.Context, pack string) ([]Approval, error) {
 	var list []Approval
-	r, err := s.db.query(ctx, `SELECT pack, approver, at, seq FROM approvals WHERE pack = $1 ORDER BY seq`, pack)
+	r, err := s.db.query(ctx, `SELECT pack, lists, approver, signed, at, seq FROM pack_approvals WHERE pack = $1 ORDER BY seq`, pack)
 	err = each(r, err, func(r rows) error {
 		var a Approval
 		var at int64
-		err := r.Scan(&a.Pack, &a.Approver, &at, &a.Seq)
+		err := r.Scan(&a.Pack, &a.Lists, &a.Approver, &a.Signed, &at, &a.Seq)
 		a.At = instant(at)
 		list = append(list, a)
 		return err

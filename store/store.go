@@ -43,14 +43,17 @@ type Store interface {
 	// ListEntries returns the entries of a list, or of all for "", by list and value;
 	// those that have expired too.
 	ListEntries(ctx context.Context, list string) ([]ListEntry, error)
+	// ListChanges yields the changes of a list, or of all for "", oldest first. An
+	// error ends it. Retention deletes none.
+	ListChanges(ctx context.Context, list string) iter.Seq2[ListChange, error]
 	// ListVersion returns the seq of the last change of any list; 0: there was none.
 	// It is cheap enough to be asked every second.
 	ListVersion(ctx context.Context) (uint64, error)
 
-	// PutApproval stores that somebody approved a pack; a second approval by the same
-	// person is an ErrConfig.
+	// PutApproval stores that somebody approved a pack and its lists; a second approval
+	// of the two by the same person is an ErrConfig.
 	PutApproval(ctx context.Context, a Approval) (seq uint64, err error)
-	// Approvals returns the approvals of a pack, oldest first.
+	// Approvals returns the approvals of a pack, with whatever lists, oldest first.
 	Approvals(ctx context.Context, pack string) ([]Approval, error)
 
 	// Health returns nil when the store can read and write; else why not.
