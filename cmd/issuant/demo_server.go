@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/server"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/secret"
@@ -122,26 +123,10 @@ func (d *demo) keys(more []keyring.Key) (*keyring.Ring, error) {
 }
 
 func (d *demo) gate(ring *keyring.Ring, start time.Time) (*engine.Gate, error) {
-	verifier, err := webhook.NewPismo(webhook.PismoOptions{Keys: ring, Accounts: []string{enginetest.PismoAccount}})
-	if err != nil {
-		return nil, err
-	}
-	random := make([]byte, 32)
+	random := make([]byte, secret.MinRefKeyBytes)
 	rand.Read(random) // never fails
 	ref, err := secret.NewRefKey("demo", random)
 	if err != nil {
-		return nil, err
-	}
-	codec, err := pismo.New(pismo.Config{
-		RefKey: ref, TrustedFindings: true,
-		SMS: &pismo.SMS{}, Call: &pismo.Call{Number: "+551130039500"},
-		Apps:       []pismo.App{{URL: "issuer-demo://wallet", Platform: pismo.IOS}},
-		Requestors: map[string]string{"40010030273": "apple_pay", "50110030273": "apple_pay"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	if d.engine, err = engine.New(d.pack, engine.Options{Methods: codec.Methods()}); err != nil {
 		return nil, err
 	}
 	memory, err := engine.NewMemory(engine.MemoryOptions{})
@@ -152,9 +137,17 @@ func (d *demo) gate(ring *keyring.Ring, start time.Time) (*engine.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return engine.NewGate(engine.GateOptions{
-		Verifier: verifier, Codec: codec, Engine: d.engine, Memory: memory, Journal: journal, StartedAt: start,
-	})
+	gate, eng, err := server.NewPismoGate(
+		webhook.PismoOptions{Keys: ring, Accounts: []string{enginetest.PismoAccount}},
+		pismo.Config{
+			RefKey: ref, TrustedFindings: true,
+			SMS: &pismo.SMS{}, Call: &pismo.Call{Number: "+551130039500"},
+			Apps:       []pismo.App{{URL: "issuer-demo://wallet", Platform: pismo.IOS}},
+			Requestors: map[string]string{"40010030273": "apple_pay", "50110030273": "apple_pay"},
+		},
+		d.pack, engine.CardRef, engine.GateOptions{Memory: memory, Journal: journal, StartedAt: start})
+	d.engine = eng
+	return gate, err
 }
 
 func (d *demo) handler(gate *engine.Gate) (http.Handler, error) {

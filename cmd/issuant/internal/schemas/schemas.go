@@ -18,7 +18,7 @@ import (
 
 var makers = map[string]func() node{
 	"event": event, "pack": pack, "rules": ruleFile, "test": testFile,
-	"decision": decision, "record": record,
+	"decision": decision, "record": record, "config": configuration,
 }
 
 // Names returns the names that JSON takes, sorted.

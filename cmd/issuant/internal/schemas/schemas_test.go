@@ -28,7 +28,7 @@ import (
 
 func ExampleNames() {
 	fmt.Println(Names())
-	// Output: [decision event pack record rules test]
+	// Output: [config decision event pack record rules test]
 }
 
 func compiled(t *testing.T, name string) *jsonschema.Schema {

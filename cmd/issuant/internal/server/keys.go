@@ -31,7 +31,7 @@ type keySource interface {
 type fileKeys struct {
 	live     *keyring.Live
 	maxStale time.Duration
-	seen     atomic.Int64 // Unix nanoseconds of the last look at which all was in order
+	seen     atomic.Pointer[time.Time] // the last look at which all was in order; monotonic, so that a clock that jumps takes no keys away
 	now      func() time.Time
 }
 
@@ -42,7 +42,10 @@ func newFileKeys(ring *keyring.Ring, maxStale time.Duration, now func() time.Tim
 }
 
 // confirm says that the files are as they are in force.
-func (k *fileKeys) confirm() { k.seen.Store(k.now().UnixNano()) }
+func (k *fileKeys) confirm() {
+	now := k.now()
+	k.seen.Store(&now)
+}
 
 // Lookup implements keyring.Lookup.
 func (k *fileKeys) Lookup(id string) (*keyring.Key, bool) { return k.Ring().Lookup(id) }
@@ -56,7 +59,7 @@ func (k *fileKeys) Ring() *keyring.Ring {
 }
 
 // Fetched returns when the files were last seen in order.
-func (k *fileKeys) Fetched() time.Time { return time.Unix(0, k.seen.Load()) }
+func (k *fileKeys) Fetched() time.Time { return *k.seen.Load() }
 
 func isURL(keys string) bool { return strings.Contains(keys, "://") }
 

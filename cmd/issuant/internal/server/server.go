@@ -223,8 +223,9 @@ const maxAdminConnections = 64
 // servers are the two HTTP servers with all their bounds.
 func (s *Server) servers(c *config.Config, hooks net.Listener) (web, adm *http.Server) {
 	web = gatehttp.NewServer("", s)
-	web.ReadTimeout = max(web.ReadTimeout, c.Deadline+time.Second)
-	web.WriteTimeout = c.Deadline + web.WriteTimeout
+	// The handler bounds each body by the deadline of its day; an answer fits into the
+	// buffer of its connection, so that nobody can hold one for as long as this.
+	web.WriteTimeout += gatehttp.MaxDeadline
 	web.ConnState = hooks.(*limiter).state
 	web.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return s.parts.Load().cert, nil
