@@ -31,6 +31,7 @@ type Engine struct {
 // loaded is a pack with the indices of the fields that the engine itself reads.
 type loaded struct {
 	pack    *rules.Pack
+	kill    *kill
 	on      fields
 	digests []ListDigest
 	methods []methodField
@@ -42,6 +43,8 @@ type fields struct {
 	id, channels                       int
 	cardStatus, cardStage, cardExpired int
 	walletRecommendation, tokenChannel int
+
+	cardBIN, cardRef, requestorID, requestor, deviceRef int // of the kill switch
 }
 
 type methodField struct {
@@ -69,7 +72,7 @@ func New(p *rules.Pack, opt Options) (*Engine, error) {
 		seen[m.Channel] = true
 	}
 	e := &Engine{methods: append([]Method(nil), methods...), card: opt.Card}
-	e.live.Store(e.load(p))
+	e.live.Store(e.load(p, new(kill)))
 	return e, nil
 }
 
@@ -86,7 +89,7 @@ func (e *Engine) Swap(p *rules.Pack) error {
 		if have.Name() != want.Name() || have.Version() != want.Version() {
 			return fmt.Errorf("%w: %s/v%d in place of %s/v%d", ErrSchema, have.Name(), have.Version(), want.Name(), want.Version())
 		}
-		if e.live.CompareAndSwap(old, e.load(p)) {
+		if e.live.CompareAndSwap(old, e.load(p, old.kill)) {
 			return nil
 		}
 	}
@@ -98,7 +101,7 @@ func (e *Engine) Pack() *rules.Pack { return e.live.Load().pack }
 // Methods returns a copy of the step-up methods that the engine offers.
 func (e *Engine) Methods() []Method { return append([]Method(nil), e.methods...) }
 
-func (e *Engine) load(p *rules.Pack) *loaded {
+func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 	s := p.Schema()
 	at := func(name string, t rules.Type) int {
 		if i, ok := s.Lookup(name); ok && s.Field(i).Type == t {
@@ -106,15 +109,19 @@ func (e *Engine) load(p *rules.Pack) *loaded {
 		}
 		return -1
 	}
-	l := &loaded{pack: p, on: fields{
+	l := &loaded{pack: p, kill: k, on: fields{
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
+		cardBIN: -1, cardRef: -1, requestorID: -1, requestor: -1, deviceRef: -1,
 	}}
 	if s.Name() == "event" && s.Version() == 1 {
 		l.on.cardStatus, l.on.cardStage = at("card.status", rules.String), at("card.stage", rules.String)
 		l.on.cardExpired = at("card.expired", rules.Bool)
 		l.on.walletRecommendation = at("wallet.recommendation", rules.String)
 		l.on.tokenChannel = at("token.channel", rules.String)
+		l.on.cardBIN, l.on.cardRef = at("card.bin", rules.String), at("card.ref", rules.String)
+		l.on.requestorID, l.on.requestor = at("token.requestor_id", rules.String), at("token.requestor", rules.String)
+		l.on.deviceRef = at("device.ref", rules.String)
 	}
 	for _, m := range e.methods {
 		l.methods = append(l.methods, methodField{m, at(m.AgeFact, rules.Int)})
@@ -122,6 +129,7 @@ func (e *Engine) load(p *rules.Pack) *loaded {
 	for _, list := range p.Lists() {
 		l.digests = append(l.digests, ListDigest{list.Name(), list.Digest()})
 	}
+	l.digests = append(l.digests, k.digests()...)
 	return l
 }
 

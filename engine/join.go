@@ -130,6 +130,7 @@ func (j *joiner) guards() {
 			j.guard(Guard{"card_expired", rules.Red, "54"})
 		}
 	}
+	j.killed()
 }
 
 func (j *joiner) guard(g Guard) {
