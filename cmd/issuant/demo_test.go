@@ -18,7 +18,7 @@ import (
 )
 
 // runTool runs a command line in this process.
-func runTool(t *testing.T, ctx context.Context, env []string, args ...string) (code int, out, errs string) {
+func runTool(t testing.TB, ctx context.Context, env []string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e strings.Builder
 	code = run(ctx, args, &stdio{in: strings.NewReader(""), out: &o, err: &e, env: env, width: func() int { return 0 }})

@@ -20,7 +20,7 @@ func (s *served) checkup(want int, args ...string) map[string]string {
 	return diagnoses(s.t, out, want == 0)
 }
 
-func diagnoses(t *testing.T, out string, ok bool) map[string]string {
+func diagnoses(t testing.TB, out string, ok bool) map[string]string {
 	t.Helper()
 	var r struct {
 		OK     bool

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,7 +20,7 @@ import (
 
 // served is a server that runs in this process.
 type served struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	sender *enginetest.PismoSender
 	hooks  string // URL of the webhooks of pismo
@@ -63,7 +64,7 @@ func (l *logBuffer) lines(msg string) []map[string]any {
 // patience is how long a test waits for what has to happen: a hang, not a speed, is a failure.
 const patience = 30 * time.Second
 
-func eventually(t *testing.T, what string, f func() bool) {
+func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !f(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -72,7 +73,7 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
-func write(t *testing.T, name, text string, mode os.FileMode) {
+func write(t testing.TB, name, text string, mode os.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func write(t *testing.T, name, text string, mode os.FileMode) {
 const refKeyLine = "k1:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 
 // newServed prepares a folder with keys and a configuration; more is YAML of the top level.
-func newServed(t *testing.T, more string) *served {
+func newServed(t testing.TB, more string) *served {
 	t.Helper()
 	sender, err := enginetest.NewPismoSender(time.Now())
 	if err != nil {
@@ -151,6 +152,37 @@ func (s *served) start(args ...string) *served {
 	s.admin, _ = line["admin"].(string)
 	s.t.Cleanup(func() { s.end() })
 	return s
+}
+
+// startQuietly is start for a server whose log says nothing before warnings: it
+// listens on ports that were free a moment ago.
+func (s *served) startQuietly() {
+	s.t.Helper()
+	free := func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer l.Close()
+		return l.Addr().String()
+	}
+	hooks, admin := free(), free()
+	s.hooks, s.admin = "http://"+hooks+webhookPath, "http://"+admin
+	ctx, stop := context.WithCancel(s.t.Context())
+	s.stop, s.ended = stop, make(chan int, 1)
+	go func() {
+		s.ended <- run(ctx, []string{"serve", "--config", s.path("issuant.yaml"), "--listen", hooks, "--admin", admin},
+			&stdio{in: strings.NewReader(""), out: io.Discard, err: s.log, width: func() int { return 0 }})
+	}()
+	eventually(s.t, "it is ready: "+s.log.String(), func() bool {
+		res, err := s.client.Get(s.admin + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return res.StatusCode == 200
+	})
+	s.t.Cleanup(func() { s.end() })
 }
 
 // end stops the server and returns its exit code.
