@@ -99,6 +99,13 @@ func (l *List) Contains(v string, now time.Time) bool {
 	return ok && (at.IsZero() || now.Before(at))
 }
 
+// Expiry returns when the entry of v ends; zero when it never does. ok is false when
+// there is none; an entry that has ended is one.
+func (l *List) Expiry(v string) (at time.Time, ok bool) {
+	at, ok = l.expires[v]
+	return at, ok
+}
+
 // Entries returns all entries, expired ones included, sorted by value, without notes.
 func (l *List) Entries() []ListEntry {
 	out := make([]ListEntry, 0, len(l.expires))

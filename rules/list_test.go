@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,19 @@ func TestLooksLikePAN(t *testing.T) {
 	} {
 		if got := rules.LooksLikePAN(s); got != want {
 			t.Errorf("LooksLikePAN(%q) is %v", s, got)
+		}
+	}
+}
+
+func TestExpiryTellsAnEntryThatHasEnded(t *testing.T) {
+	at := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	l, err := rules.NewList("l", []rules.ListEntry{{Value: "a", Expires: at}, {Value: "b"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v, want := range map[string]string{"a": at.String() + " true", "b": time.Time{}.String() + " true", "c": time.Time{}.String() + " false"} {
+		if end, ok := l.Expiry(v); end.String()+" "+strconv.FormatBool(ok) != want {
+			t.Errorf("%s: %v %v", v, end, ok)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type metrics struct {
 	commit       prometheus.Histogram
 	commitErrors prometheus.Counter
 	fetches      *prometheus.CounterVec
+	listErrors   prometheus.Counter
 	reloads      *prometheus.CounterVec
 	reloaded     *prometheus.GaugeVec
 	modes        modeMetrics
@@ -73,6 +74,7 @@ func newMetrics(b Build) *metrics {
 	}))
 	m.commitErrors = counter("record_errors_total", "Records that could not be written; their senders got 503.").WithLabelValues()
 	m.fetches = counter("key_fetches_total", "Fetches of keys from their address.", "counterpart", "result")
+	m.listErrors = counter("list_errors_total", "Readings of the runtime lists that failed; those of the last good one stay in force.").WithLabelValues()
 	m.reloads = counter("reloads_total", "Changed files that were taken (ok) or not (failed).", "kind", "result")
 	m.reloaded = gauge("reload_last_success_timestamp_seconds", "When a part was last taken, as Unix time.", "kind")
 	gauge("build_info", "The version that runs; 1.", "version", "commit", "go_version").WithLabelValues(b.Version, b.Commit, b.Go).Set(1)
@@ -220,6 +222,8 @@ func (m *metrics) watch(s *Server) {
 	})
 	m.gaugeFunc("warnings", "Warnings of /readyz: failed reloads, settings that need a restart.", func() float64 { return float64(len(s.status.warnings())) })
 	m.gaugeFunc("connections", "Open connections of the webhooks' listener.", func() float64 { return float64(s.connections()) })
+	m.gaugeFunc("runtime_list_version", "Number of the record of the last change of a runtime list that is in force; 0 when there was none.", func() float64 { return float64(s.listVersion()) })
+	m.gaugeFunc("runtime_list_entries", "Entries of runtime lists, those that have ended too.", func() float64 { return float64(s.runtimeEntries()) })
 	m.watchKeeper(s.keeper)
 	m.reg.MustRegister(late{[]*prometheus.Desc{packDesc, keyAgeDesc, keysDesc, expiryDesc}, func(ch chan<- prometheus.Metric) {
 		p, now := s.parts.Load(), s.opt.Now()

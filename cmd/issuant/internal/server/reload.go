@@ -401,13 +401,15 @@ func (p *part) changed(force bool) bool {
 // take makes a generation of next; when it does not fit together, nothing changes.
 func (s *Server) take(next *parts, taken map[*part]string) {
 	generation, faults := s.newRoutes(next)
+	if len(faults) == 0 {
+		faults = s.put(next, generation)
+	}
 	if len(faults) > 0 {
 		for p, kind := range taken {
 			s.refuse(p, kind, faults)
 		}
 		return
 	}
-	s.put(next, generation)
 	for p, kind := range taken {
 		p.inForce = p.tried
 		s.status.cleared(p.name)
@@ -416,15 +418,18 @@ func (s *Server) take(next *parts, taken map[*part]string) {
 	}
 }
 
-func (s *Server) put(next *parts, generation *routes) {
+// put puts a generation in force; with faults nothing changes.
+func (s *Server) put(next *parts, generation *generation) []config.Fault {
 	before := s.parts.Load()
-	s.parts.Store(next)
-	s.routes.Store(generation)
+	if err := s.install(next, generation); err != nil {
+		return listFaults(err)
+	}
 	if before.pack != next.pack {
 		s.metrics.pack(next.pack)
 		s.logPack(next)
 	}
 	s.fetch(before, next)
+	return nil
 }
 
 // refuse keeps what is in force and says why.
@@ -459,12 +464,14 @@ func (s *Server) reloadConfig() {
 	}
 	s.keepSources(old, next)
 	generation, faults := s.newRoutes(next)
+	if len(faults) == 0 {
+		faults = s.put(next, generation)
+	}
 	if len(faults) > 0 {
 		s.refuse(s.conf, "config", faults)
 		return
 	}
 	s.conf.inForce, s.watched = s.conf.tried, scratch.watched
-	s.put(next, generation)
 	s.status.needsRestart(waiting)
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		s.log.Warn("the setting needs a restart", "setting", name, "message", waiting[name])

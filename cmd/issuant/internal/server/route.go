@@ -50,8 +50,9 @@ func pismoConfig(c *config.Counterpart, ref secret.RefKey) pismo.Config {
 	return p
 }
 
-// newRoute makes the handler of one counterpart from parts that are in order.
-func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, error) {
+// newRoute makes the handler of one counterpart from parts that are in order, and
+// the engine that decides in it.
+func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, *engine.Engine, error) {
 	keys := p.keys[c.Name]
 	v := webhook.PismoOptions{
 		Keys: keys, Header: c.Header, Accounts: c.Accounts, UnsafeAnyAccount: c.UnsafeAnyAccount, Subjects: c.Subjects,
@@ -68,13 +69,13 @@ func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, error)
 	if h, ok := keys.(*source.HTTPS); ok {
 		opt.AwaitKey = gatehttp.AwaitKey(h, 0)
 	}
-	gate, _, err := NewPismoGate(v, pismoConfig(c, p.refs[c.Name]), p.pack, cardForm(p.cfg), opt)
+	gate, eng, err := NewPismoGate(v, pismoConfig(c, p.refs[c.Name]), p.pack, cardForm(p.cfg), opt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	shadow, err := newShadow(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(c.UnsafeObserve) > 0 {
 		s.log.Warn("checks are observed, not enforced", "counterpart", c.Name, "checks", c.UnsafeObserve)
@@ -88,9 +89,9 @@ func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, error)
 		Gather: s.gather, Clock: s.opt.Now, Observe: func(x gatehttp.Exchange) { s.observe(c.Name, x) },
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.traced(c.Name, s.metrics.inFlight(c.Name, h)), nil
+	return s.traced(c.Name, s.metrics.inFlight(c.Name, h)), eng, nil
 }
 
 // newShadow returns nil where we answer ourselves.
@@ -162,8 +163,14 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"error":"not_found"}`))
 }
 
-// routes is one generation of handlers, by path.
+// routes are handlers by path.
 type routes map[string]http.Handler
+
+// generation is what is made of one generation of parts.
+type generation struct {
+	routes  routes
+	engines []*engine.Engine // one for each counterpart
+}
 
 // webhookPath is where a counterpart posts.
 func webhookPath(counterpart string) string { return "/v1/webhooks/" + counterpart }
@@ -179,15 +186,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newRoutes makes a generation.
-func (s *Server) newRoutes(p *parts) (*routes, []config.Fault) {
-	next, faults := routes{}, []config.Fault(nil)
+func (s *Server) newRoutes(p *parts) (*generation, []config.Fault) {
+	next, faults := &generation{routes: routes{}}, []config.Fault(nil)
 	for _, c := range p.cfg.Counterparts {
-		h, err := s.newRoute(c, p)
+		h, eng, err := s.newRoute(c, p)
 		if err != nil {
 			faults = append(faults, config.Fault{Place: c.Place(""), Key: "counterparts." + c.Name, Msg: err.Error()})
 			continue
 		}
-		next[webhookPath(c.Name)] = h
+		next.routes[webhookPath(c.Name)] = h
+		next.engines = append(next.engines, eng)
 	}
-	return &next, faults
+	return next, faults
 }

@@ -53,6 +53,7 @@ type Server struct {
 	routes atomic.Pointer[routes]
 	limit  atomic.Pointer[limiter]
 
+	lists     runtimeLists
 	adminAddr string
 	fetchers  sync.WaitGroup
 	stopFetch map[string]context.CancelFunc // by counterpart
@@ -149,8 +150,12 @@ func Run(ctx context.Context, opt Options) error {
 	if len(faults) > 0 {
 		return &FaultError{faults}
 	}
-	s.parts.Store(p)
-	s.routes.Store(next)
+	if err := s.readLists(ctx); err != nil { // a kill switch holds from the first message on
+		return fmt.Errorf("%w: its runtime lists: %w", ErrStore, err)
+	}
+	if err := s.install(p, next); err != nil {
+		return &FaultError{listFaults(err)}
+	}
 	s.metrics.pack(p.pack)
 	s.metrics.watch(s)
 	return s.run(ctx, c, p)
@@ -183,6 +188,7 @@ func (s *Server) run(ctx context.Context, c *config.Config, p *parts) error {
 	side.Go(func() { failed <- serve(web, hooks, c.TLSCert != "") })
 	side.Go(func() { failed <- adm.Serve(adminL) })
 	side.Go(func() { s.reloads(work) })
+	side.Go(func() { s.followLists(work) })
 	s.announce(c, hooks, adminL)
 	select {
 	case <-ctx.Done():

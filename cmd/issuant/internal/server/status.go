@@ -26,14 +26,17 @@ func newStatus() *status {
 	return &status{problems: map[string]problem{}, restart: map[string]string{}}
 }
 
-// failed notes a problem, or that it goes on with another message.
-func (s *status) failed(name, msg string, now time.Time) {
+// failed notes a problem, or that it goes on with another message; it tells whether
+// the problem is new.
+func (s *status) failed(name, msg string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old, ok := s.problems[name]; ok {
+	old, had := s.problems[name]
+	if had {
 		now = old.Since
 	}
 	s.problems[name] = problem{name, msg, now.UTC().Truncate(time.Second)}
+	return !had
 }
 
 // cleared forgets a problem, and tells whether there was one.
