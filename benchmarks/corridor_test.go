@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ var outcomes = map[string]string{"sample": "yellow", "visa": "yellow"}
 type message struct {
 	body          []byte
 	token         string
+	header        map[string][]string
 	digest, input [32]byte
 	signature     []byte
 }
@@ -77,7 +79,9 @@ func newCorridor(tb testing.TB) *corridor {
 			dot := strings.LastIndexByte(token, '.')
 			signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
 			must(err)
-			c.messages[name] = append(c.messages[name], message{body: body, token: token, signature: signature})
+			c.messages[name] = append(c.messages[name], message{
+				body: body, token: token, signature: signature, header: map[string][]string{"X-Pismo-Sign": {token}},
+			})
 		}
 	}
 	ring, err := keyring.NewRing(c.sender.Key())
@@ -142,7 +146,7 @@ var gathered = []struct {
 
 func (c *corridor) throughGate(g *engine.Gate, m *message) (engine.Reply, *engine.Decision, error) {
 	call, err := g.Receive(context.Background(), engine.Arrival{
-		Header: map[string][]string{"X-Pismo-Sign": {m.token}}, Body: m.body, Now: now,
+		Header: m.header, Body: m.body, Now: now,
 	})
 	if err != nil {
 		return engine.Reply{}, nil, err
@@ -203,6 +207,7 @@ func BenchmarkPismoGate(b *testing.B) {
 				}))
 			}
 			b.ReportMetric(median(gate)/median(bare), "x-bare")
+			b.ReportMetric(float64(slices.Min(gate))/float64(slices.Min(bare)), "x-best")
 			b.ReportMetric(median(gate)/perRound, "ns/message")
 			b.ReportMetric(median(bare)/perRound, "ns/bare")
 		})

@@ -237,7 +237,7 @@ func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
 		return nil, g.refuse(endless, fmt.Errorf("%w: it was issued before the start", ErrStale), a, m)
 	}
 	c := &Call{Message: m, ctx: endless, arrival: a}
-	c.seen = Sighting{Key: m.Scheme() + "\x00" + m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
+	c.seen = Sighting{Key: m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
 	first, answer, err := g.opt.Ledger.Begin(ctx, c.seen, a.Now)
 	if err != nil {
 		return nil, g.refuse(endless, memoryError(err), a, m)

@@ -10,7 +10,7 @@ import (
 
 // Sighting is what a Memory keeps of one verified message.
 type Sighting struct {
-	Key      string    // scheme and replay key: the same for every copy of the message, on every route
+	Key      string    // Message.ReplayKey, which begins with the scheme: the same for every copy of the message, on every route
 	Digest   string    // of the body
 	Route    string    // where it came in
 	IssuedAt time.Time // by its sender
@@ -78,7 +78,8 @@ type ProcessMemory struct {
 type sighting struct {
 	Sighting
 	index  int           // in byIssue
-	done   chan struct{} // closed by Finish and Forget
+	done   bool          // Finish or Forget was called, or it was let go
+	wait   chan struct{} // closed when it is done; nil while nobody waits
 	forgot bool
 	answer Reply
 	until  time.Time
@@ -108,7 +109,7 @@ func (m *ProcessMemory) Floor() time.Time {
 // Begin implements Memory.
 func (m *ProcessMemory) Begin(ctx context.Context, s Sighting, now time.Time) (bool, Reply, error) {
 	for {
-		have, err := m.insert(s, now)
+		have, wait, err := m.insert(s, now)
 		if err != nil || have == nil {
 			return err == nil, Reply{}, err
 		}
@@ -116,7 +117,7 @@ func (m *ProcessMemory) Begin(ctx context.Context, s Sighting, now time.Time) (b
 			return false, Reply{}, ErrReplayed
 		}
 		select {
-		case <-have.done:
+		case <-wait:
 		case <-ctx.Done():
 			return false, Reply{}, ctx.Err()
 		}
@@ -126,30 +127,31 @@ func (m *ProcessMemory) Begin(ctx context.Context, s Sighting, now time.Time) (b
 	}
 }
 
-// insert returns the sighting of an earlier copy, or nil when s is the first.
-func (m *ProcessMemory) insert(s Sighting, now time.Time) (*sighting, error) {
+// insert returns the sighting of an earlier copy and what is closed when it is done,
+// or nil when s is the first.
+func (m *ProcessMemory) insert(s Sighting, now time.Time) (have *sighting, wait chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.expire(now)
 	if have, ok := m.seen[s.Key]; ok {
-		return have, nil
+		return have, have.waiting(), nil
 	}
 	if !m.floor.IsZero() && !s.IssuedAt.After(m.floor) {
-		return nil, ErrStale
+		return nil, nil, ErrStale
 	}
 	if len(m.seen) >= m.max {
 		if oldest := m.byIssue[0]; s.IssuedAt.Before(oldest.IssuedAt) {
-			return nil, ErrStale
+			return nil, nil, ErrStale
 		}
 		m.evict()
 		if !s.IssuedAt.After(m.floor) {
-			return nil, ErrStale
+			return nil, nil, ErrStale
 		}
 	}
-	e := &sighting{Sighting: s, done: make(chan struct{})}
+	e := &sighting{Sighting: s}
 	m.seen[s.Key] = e
 	heap.Push(&m.byIssue, e)
-	return nil, nil
+	return nil, nil, nil
 }
 
 // expire lets go of what the verifier refuses by itself by now, and of answers
@@ -172,9 +174,7 @@ func (m *ProcessMemory) evict() {
 	if e.IssuedAt.After(m.floor) || m.floor.IsZero() {
 		m.floor = e.IssuedAt
 	}
-	if !isClosed(e.done) {
-		close(e.done) // copies that wait go away without an answer
-	}
+	e.end() // copies that wait go away without an answer
 }
 
 // answerOf returns the answer for a copy; again tells that the first was forgotten
@@ -196,12 +196,12 @@ func (m *ProcessMemory) Finish(key string, answer Reply, until time.Time) error 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, ok := m.seen[key]
-	if !ok || isClosed(e.done) {
+	if !ok || e.done {
 		return nil
 	}
 	e.answer, e.until = answer, until
 	m.answers = append(m.answers, e)
-	close(e.done)
+	e.end()
 	return nil
 }
 
@@ -210,22 +210,31 @@ func (m *ProcessMemory) Forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, ok := m.seen[key]
-	if !ok || isClosed(e.done) {
+	if !ok || e.done {
 		return
 	}
 	e.forgot = true
 	delete(m.seen, key)
 	heap.Remove(&m.byIssue, e.index)
-	close(e.done)
+	e.end()
 }
 
-func isClosed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+// waiting returns what is closed when e is done; most are never waited for.
+func (e *sighting) waiting() chan struct{} {
+	if e.wait == nil {
+		e.wait = make(chan struct{})
+		if e.done {
+			close(e.wait)
+		}
 	}
+	return e.wait
+}
+
+func (e *sighting) end() {
+	if !e.done && e.wait != nil {
+		close(e.wait)
+	}
+	e.done = true
 }
 
 // issueHeap has the message that was issued first at its top; equal instants are

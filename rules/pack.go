@@ -29,6 +29,10 @@ type Condition interface {
 	Leaves(env *Env) []Leaf
 }
 
+// Direct is what a Condition may have besides: a form of Judge that cannot fail, for
+// facts of the schema for which the condition was compiled; nil where there is none.
+type Direct interface{ Direct() func(env *Env) Truth }
+
 // Leaf is one comparison, membership test, function call or bare boolean that a
 // condition is made of.
 type Leaf struct {
@@ -69,9 +73,10 @@ type Pack struct {
 	id       string
 	rules    []Condition
 	sections []Condition
-	modes    []mode  // by rule: what Run asks of each, kept out of the large Rule
-	costs    []int64 // by rule
-	shadows  bool    // some rule is a shadow rule
+	quick    []func(*Env) Truth // by rule: its Direct form, or nil
+	modes    []mode             // by rule: what Run asks of each, kept out of the large Rule
+	costs    []int64            // by rule
+	shadows  bool               // some rule is a shadow rule
 	lists    []*List
 	greens   []int
 	idField  int
@@ -93,6 +98,11 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 		r := &m.Rules[i]
 		p.modes = append(p.modes, mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100, hitMissing: r.OnMissing == HitIt})
 		p.costs = append(p.costs, rules[i].Cost())
+		var quick func(*Env) Truth
+		if d, ok := rules[i].(Direct); ok {
+			quick = d.Direct()
+		}
+		p.quick = append(p.quick, quick)
 		p.shadows = p.shadows || r.Shadow
 	}
 	for _, name := range m.GreenRequires {
@@ -210,6 +220,7 @@ func (p *Pack) runSections(env *Env, run *Run) {
 }
 
 func (p *Pack) runRules(env *Env, run *Run, shadow bool) {
+	same := env.Facts.schema == p.manifest.Schema
 	for i, cond := range p.rules {
 		m := p.modes[i]
 		if m.shadow != shadow || m.shadow && m.until && !env.Now.Before(p.manifest.Rules[i].Until) ||
@@ -218,7 +229,11 @@ func (p *Pack) runRules(env *Env, run *Run, shadow bool) {
 		}
 		v := &run.Verdicts[i]
 		v.Ran = true
-		v.Truth, v.Code = p.judge(cond, p.costs[i], env, &run.Cost)
+		if next := run.Cost + p.costs[i]; same && p.quick[i] != nil && next <= p.manifest.MaxCost {
+			run.Cost, v.Truth = next, p.quick[i](env)
+		} else {
+			v.Truth, v.Code = p.judge(cond, p.costs[i], env, &run.Cost)
+		}
 		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -99,4 +100,23 @@ func FuzzAppendFloat(f *testing.F) {
 			t.Fatalf("%v: %s reads back as %v, %v", x, enc, back, err)
 		}
 	})
+}
+
+// TestEightBytesAtOnceAreReadAsOneByOne puts each byte at each place of texts around
+// the length that is read at once.
+func TestEightBytesAtOnceAreReadAsOneByOne(t *testing.T) {
+	for n := 7; n <= 17; n++ {
+		for at := range n {
+			for c := range 256 {
+				text := []byte(strings.Repeat("a", n))
+				text[at] = byte(c)
+				got := string(canon.AppendString(nil, string(text)))
+				want := string(canon.AppendString(nil, string(text[at:at+1])))
+				want = `"` + strings.Repeat("a", at) + want[1:len(want)-1] + strings.Repeat("a", n-at-1) + `"`
+				if got != want {
+					t.Fatalf("byte %#x at %d of %d: %s, one by one %s", c, at, n, got, want)
+				}
+			}
+		}
+	}
 }

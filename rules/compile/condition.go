@@ -77,6 +77,9 @@ func (c *condition) Judge(env *rules.Env) (rules.Truth, code.Code) {
 	return truth(c.run(c.prog, env))
 }
 
+// Direct implements rules.Direct.
+func (c *condition) Direct() func(*rules.Env) rules.Truth { return c.fast }
+
 func (c *condition) absent(f *rules.Facts) bool {
 	for _, i := range c.fields {
 		if f.Present(i) {
