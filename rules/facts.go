@@ -28,20 +28,18 @@ const (
 type Facts struct {
 	schema *Schema
 	has    [MaxFields / 64]uint64 // bit by index
-	slots  []slot
-	lists  [][]string
-}
-
-// slot holds a present fact in the member of its type: a string in text; an int, a
-// bool (0 or 1), the bits of a float, the nanoseconds since 1970 of a time, and the
-// index into Facts.lists in num.
-type slot struct {
-	text string
-	num  int64
+	// The values, by Schema.column: texts of String fields, and numbers of all
+	// others: an int, a bool (0 or 1), the bits of a float, the nanoseconds since
+	// 1970 of a time, the index into lists.
+	texts []string
+	nums  []int64
+	lists [][]string
 }
 
 // NewFacts returns facts that are all absent.
-func NewFacts(s *Schema) *Facts { return &Facts{schema: s, slots: make([]slot, s.Len())} }
+func NewFacts(s *Schema) *Facts {
+	return &Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts)}
+}
 
 // Schema returns the schema of the facts.
 func (f *Facts) Schema() *Schema { return f.schema }
@@ -97,15 +95,15 @@ func (f *Facts) set(i int, v any) error {
 func (f *Facts) put(i int, v any) {
 	switch v := v.(type) {
 	case string:
-		f.keep(i, slot{text: v})
+		f.putText(i, v)
 	case int64:
-		f.keep(i, slot{num: v})
+		f.putNum(i, v)
 	case float64:
-		f.keep(i, slot{num: int64(math.Float64bits(v))})
+		f.putNum(i, int64(math.Float64bits(v)))
 	case bool:
 		f.putBool(i, v)
 	case time.Time:
-		f.keep(i, slot{num: v.UnixNano()})
+		f.putNum(i, v.UnixNano())
 	case []string:
 		f.putStrings(i, v)
 	default:
@@ -113,32 +111,41 @@ func (f *Facts) put(i int, v any) {
 	}
 }
 
-func (f *Facts) keep(i int, s slot) {
-	f.slots[i] = s
+func (f *Facts) putText(i int, s string) {
+	f.texts[f.schema.column[i]] = s
+	f.has[i>>6] |= 1 << (i & 63)
+}
+
+func (f *Facts) putNum(i int, n int64) {
+	f.nums[f.schema.column[i]] = n
 	f.has[i>>6] |= 1 << (i & 63)
 }
 
 func (f *Facts) drop(i int) {
-	f.slots[i] = slot{}
 	f.has[i>>6] &^= 1 << (i & 63)
+	if f.of(i, String) {
+		f.texts[f.schema.column[i]] = ""
+	}
 }
 
 func (f *Facts) putBool(i int, v bool) {
-	s := slot{}
+	n := int64(0)
 	if v {
-		s.num = 1
+		n = 1
 	}
-	f.keep(i, s)
+	f.putNum(i, n)
 }
 
 func (f *Facts) putStrings(i int, list []string) {
 	if f.Present(i) {
-		f.lists[f.slots[i].num] = list
+		f.lists[f.num(i)] = list
 		return
 	}
 	f.lists = append(f.lists, list)
-	f.keep(i, slot{num: int64(len(f.lists) - 1)})
+	f.putNum(i, int64(len(f.lists)-1))
 }
+
+func (f *Facts) num(i int) int64 { return f.nums[f.schema.column[i]] }
 
 // of reports whether the field of index i has that type.
 func (f *Facts) of(i int, t Type) bool { return f.schema.fields[i].Type == t }
@@ -150,7 +157,7 @@ func (f *Facts) SetString(i int, s string) (ok bool) {
 	if !f.of(i, String) || len(s) > MaxStringFact || !utf8.ValidString(s) {
 		return false
 	}
-	f.keep(i, slot{text: s})
+	f.putText(i, s)
 	return true
 }
 
@@ -159,7 +166,7 @@ func (f *Facts) SetInt(i int, n int64) (ok bool) {
 	if !f.of(i, Int) {
 		return false
 	}
-	f.keep(i, slot{num: n})
+	f.putNum(i, n)
 	return true
 }
 
@@ -172,8 +179,40 @@ func (f *Facts) SetBool(i int, b bool) (ok bool) {
 	return true
 }
 
-// SetAt sets the field of index i as Set does that of a name.
-func (f *Facts) SetAt(i int, v any) (ok bool) { return f.set(i, v) == nil }
+// SetFloat sets the Float field of index i; ok is false when the field is of another
+// type or x is not finite.
+func (f *Facts) SetFloat(i int, x float64) (ok bool) {
+	if !f.of(i, Float) || math.IsNaN(x) || math.IsInf(x, 0) {
+		return false
+	}
+	f.putNum(i, int64(math.Float64bits(x+0)))
+	return true
+}
+
+// SetTime sets the Time field of index i; ok is false when the field is of another
+// type or the instant is outside the years 1700 to 2200.
+func (f *Facts) SetTime(i int, at time.Time) (ok bool) {
+	if !f.of(i, Time) || !inYears(at) {
+		return false
+	}
+	f.putNum(i, at.UnixNano())
+	return true
+}
+
+// SetStrings sets the Strings field of index i to list, which belongs to f from then
+// on; ok is false when the field is of another type or the list does not fit.
+func (f *Facts) SetStrings(i int, list []string) (ok bool) {
+	if !f.of(i, Strings) || len(list) > MaxListFact {
+		return false
+	}
+	for _, s := range list {
+		if len(s) > MaxStringFact || !utf8.ValidString(s) {
+			return false
+		}
+	}
+	f.putStrings(i, list)
+	return true
+}
 
 func coerce(t Type, v any) (any, string) {
 	if n, ok := v.(int); ok {
@@ -227,10 +266,15 @@ func checkString(s string) (any, string) {
 // checkTime keeps instants in the range in which nanoseconds fit 64 bits, so
 // that differences never overflow.
 func checkTime(at time.Time) (any, string) {
-	if y := at.UTC().Year(); y < 1700 || y > 2200 {
+	if !inYears(at) {
 		return nil, "is a time outside the years 1700 to 2200"
 	}
 	return at.UTC().Round(0), ""
+}
+
+func inYears(at time.Time) bool {
+	y := at.UTC().Year()
+	return y >= 1700 && y <= 2200
 }
 
 func checkStrings(list []string) (any, string) {
@@ -261,20 +305,19 @@ func (f *Facts) At(i int) any {
 	if !f.Present(i) {
 		return nil
 	}
-	s := &f.slots[i]
 	switch f.schema.fields[i].Type {
 	case String:
-		return s.text
+		return f.texts[f.schema.column[i]]
 	case Int:
-		return s.num
+		return f.num(i)
 	case Float:
-		return math.Float64frombits(uint64(s.num))
+		return math.Float64frombits(uint64(f.num(i)))
 	case Bool:
-		return s.num != 0
+		return f.num(i) != 0
 	case Time:
-		return time.Unix(0, s.num).UTC()
+		return time.Unix(0, f.num(i)).UTC()
 	case Strings:
-		return f.lists[s.num]
+		return f.lists[f.num(i)]
 	}
 	return nil
 }
@@ -282,22 +325,34 @@ func (f *Facts) At(i int) any {
 // StringAt returns the String fact of index i; ok is false when it is absent or of
 // another type. The other typed readers do likewise.
 func (f *Facts) StringAt(i int) (s string, ok bool) {
-	return f.slots[i].text, f.Present(i) && f.of(i, String)
+	if !f.Present(i) || !f.of(i, String) {
+		return "", false
+	}
+	return f.texts[f.schema.column[i]], true
 }
 
 // IntAt returns an Int fact.
 func (f *Facts) IntAt(i int) (n int64, ok bool) {
-	return f.slots[i].num, f.Present(i) && f.of(i, Int)
+	if !f.Present(i) || !f.of(i, Int) {
+		return 0, false
+	}
+	return f.num(i), true
 }
 
 // FloatAt returns a Float fact.
 func (f *Facts) FloatAt(i int) (x float64, ok bool) {
-	return math.Float64frombits(uint64(f.slots[i].num)), f.Present(i) && f.of(i, Float)
+	if !f.Present(i) || !f.of(i, Float) {
+		return 0, false
+	}
+	return math.Float64frombits(uint64(f.num(i))), true
 }
 
 // BoolAt returns a Bool fact.
 func (f *Facts) BoolAt(i int) (b, ok bool) {
-	return f.slots[i].num != 0, f.Present(i) && f.of(i, Bool)
+	if !f.Present(i) || !f.of(i, Bool) {
+		return false, false
+	}
+	return f.num(i) != 0, true
 }
 
 // StringsAt returns a Strings fact, which must not be changed.
@@ -305,7 +360,7 @@ func (f *Facts) StringsAt(i int) (list []string, ok bool) {
 	if !f.Present(i) || !f.of(i, Strings) {
 		return nil, false
 	}
-	return f.lists[f.slots[i].num], true
+	return f.lists[f.num(i)], true
 }
 
 // Has reports whether the fact of that name is present.
@@ -325,14 +380,14 @@ func (f *Facts) Get(name string) any {
 // Text returns a String fact, "" when it is absent or of another type.
 func (f *Facts) Text(name string) string {
 	if i, ok := f.schema.Lookup(name); ok && f.of(i, String) {
-		return f.slots[i].text
+		return f.texts[f.schema.column[i]]
 	}
 	return ""
 }
 
 // Clone returns an independent copy.
 func (f *Facts) Clone() *Facts {
-	return &Facts{schema: f.schema, has: f.has, slots: slices.Clone(f.slots), lists: slices.Clone(f.lists)}
+	return &Facts{schema: f.schema, has: f.has, texts: slices.Clone(f.texts), nums: slices.Clone(f.nums), lists: slices.Clone(f.lists)}
 }
 
 // DecodeFacts reads the facts from a JSON object whose members are the fields of

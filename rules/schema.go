@@ -59,6 +59,9 @@ type Schema struct {
 	fields  []Field
 	index   map[string]int
 	groups  map[string]bool
+
+	column []int // by field: its place among the texts or the numbers of Facts
+	texts  int   // how many fields are texts
 }
 
 // ErrSchema is wrapped by every error of NewSchema.
@@ -105,6 +108,12 @@ func (s *Schema) add(f Field) error {
 	f.Enum = append([]string(nil), f.Enum...)
 	s.index[f.Name] = len(s.fields)
 	s.fields = append(s.fields, f)
+	if f.Type == String {
+		s.column = append(s.column, s.texts)
+		s.texts++
+	} else {
+		s.column = append(s.column, len(s.fields)-1-s.texts)
+	}
 	return nil
 }
 

@@ -27,7 +27,7 @@ type JWS struct {
 	Alg   string // "" when the header has none
 	KeyID string // "" when the header has none
 
-	signed    []byte // the signing input as received
+	digest    [sha256.Size]byte // of the signing input as received
 	payload   []byte
 	signature []byte
 }
@@ -58,16 +58,23 @@ func Parse(token string) (*JWS, error) {
 		return nil, malformed("token has a line break")
 	}
 	j := new(JWS)
-	// One piece of memory holds the token and its three decoded parts.
-	buf := append(make([]byte, 0, 2*len(token)), token...)
-	if err := j.decode(buf[:len(token):len(token)], buf[len(token):], first, second); err != nil {
+	scratch := tokens.Get().(*[]byte)
+	defer tokens.Put(scratch)
+	*scratch = append((*scratch)[:0], token...)
+	if err := j.decode(*scratch, first, second); err != nil {
 		return nil, err
 	}
+	j.digest = sha256.Sum256((*scratch)[:second])
 	return j, nil
 }
 
-func (j *JWS) decode(token, buf []byte, first, second int) error {
-	buf, err := b64.AppendDecode(buf, token[:first])
+// tokens are buffers of at most MaxTokenBytes: a token is needed as bytes only while
+// it is read. What stays in one is a token that came in, no secret.
+var tokens = sync.Pool{New: func() any { return new([]byte) }}
+
+func (j *JWS) decode(token []byte, first, second int) error {
+	// One buffer holds all three decoded parts.
+	buf, err := b64.AppendDecode(make([]byte, 0, b64.DecodedLen(len(token))+8), token[:first])
 	if err != nil {
 		return malformed("header is not canonical base64url")
 	}
@@ -82,7 +89,7 @@ func (j *JWS) decode(token, buf []byte, first, second int) error {
 	if buf, err = b64.AppendDecode(buf, token[second+1:]); err != nil {
 		return malformed("signature is not canonical base64url")
 	}
-	j.signed, j.payload, j.signature = token[:second], buf[n:m:m], buf[m:]
+	j.payload, j.signature = buf[n:m:m], buf[m:]
 	return nil
 }
 
@@ -144,8 +151,7 @@ func (j *JWS) VerifyRS256(pub crypto.PublicKey) ([]byte, error) {
 	if len(j.signature) != key.Size() {
 		return nil, &Error{ErrSignature, "signature is not as long as the modulus"}
 	}
-	digest := sha256.Sum256(j.signed)
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, digest[:], j.signature); err != nil {
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, j.digest[:], j.signature); err != nil {
 		return nil, ErrSignature
 	}
 	return j.payload, nil

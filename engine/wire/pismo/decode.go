@@ -62,13 +62,13 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 		return nil, b.err
 	}
 	sh := networkShape(b.brand)
-	n, err := sh.check(b.network, "/original_network_data")
+	found, err := look(b.network, sh)
 	if err != nil {
 		return nil, err
 	}
-	d.unknown += n
+	d.unknown += found.unknown
 	d.envelope(m, b)
-	d.card(m, b, sh)
+	d.card(m, b, found.pan())
 	d.networkData(b)
 	d.findings(b)
 	return &engine.Decoded{Event: d.ev, UnknownFields: d.unknown}, nil
@@ -98,13 +98,12 @@ func failAt(offset int, pointer, msg string) *engine.DecodeError {
 type body struct {
 	err error
 
-	token   int64
+	token   string
 	brand   string
 	codes   []string
 	hasList bool // custom_codes is present
 
-	cardID               int64
-	cardType             string
+	cardID, cardType     string
 	program, bin         maybe
 	status, stage, combo maybe
 	network              strictjson.Cursor
@@ -202,24 +201,25 @@ func (r *fieldReader) required(o object, name string) string {
 	return v.Str()
 }
 
-// id reads a required id: an integer from 0 to the greatest of 64 bits.
-func (r *fieldReader) id(o object, name string) int64 {
+// id reads a required id, an integer from 0 to the greatest of 64 bits, and returns
+// its digits.
+func (r *fieldReader) id(o object, name string) string {
 	v, ok := r.member(o, name, true, strictjson.Number)
 	if !ok {
-		return 0
+		return ""
 	}
 	n, ok := v.Int64()
 	if !ok || n < 0 {
 		r.fail(v.Off(), o.at(name), "must be an integer without sign, fraction or exponent, within 63 bits")
 	}
-	return n
+	return v.Str() // the one way to write such an integer
 }
 
 func (r *fieldReader) optionalID(o object, name string) maybe {
 	if _, ok := present(o, name); !ok {
 		return maybe{}
 	}
-	return maybe{strconv.FormatInt(r.id(o, name), 10), true}
+	return maybe{r.id(o, name), true}
 }
 
 func (r *fieldReader) list(o object, name string) ([]string, bool) {
@@ -245,9 +245,9 @@ func (r *fieldReader) list(o object, name string) ([]string, bool) {
 
 // envelope sets what names the event.
 func (d *decoding) envelope(m message, b body) {
-	token := d.ident("pismo token", strconv.FormatInt(b.token, 10))
+	token := d.ident("pismo token", b.token)
 	d.setText(d.c.facts.id, token+"."+m.digest[:min(digestPrefix, len(m.digest))])
-	d.setAny(d.c.facts.at, m.iat)
+	d.count1(d.ev.SetTime(d.c.facts.at, m.iat))
 	d.setText(d.c.facts.kind, "authorize")
 	d.setText(d.c.facts.adapter, "pismo")
 	d.setInt(d.c.facts.schema, 1)
@@ -265,14 +265,12 @@ func (d *decoding) envelope(m message, b body) {
 
 // card sets the card's facts. Without a card number the reference stands for
 // Pismo's own card id, which is unique within an account.
-func (d *decoding) card(m message, b body, sh *shape) {
-	find := panFinder{}
-	find.walk(b.network, "", sh, sh != nil)
-	if pan, err := secret.ParsePAN(find.best()); err == nil {
+func (d *decoding) card(m message, b body, digits string) {
+	if pan, err := secret.ParsePAN(digits); err == nil {
 		d.setText(d.c.facts.cardRef, pan.Ref(d.c.cfg.RefKey))
 		d.setText(d.c.facts.cardLast4, pan.Last4())
 	} else {
-		id := m.account + "\x00" + strconv.FormatInt(b.cardID, 10)
+		id := m.account + "\x00" + b.cardID
 		d.setText(d.c.facts.cardRef, d.c.cfg.RefKey.Ref("pismo card", []byte(id)))
 	}
 	if b.program.ok {
@@ -320,7 +318,7 @@ func (d *decoding) findings(b body) {
 		}
 	}
 	if b.hasList {
-		d.setAny(d.c.facts.cardCodes, kept)
+		d.setList(d.c.facts.cardCodes, kept)
 	}
 	d.proven(b, func(code string) bool { return slices.Contains(kept, code) })
 }
@@ -410,7 +408,7 @@ func (d *decoding) setInt(fact int, n int64) { d.count1(d.ev.SetInt(fact, n)) }
 
 func (d *decoding) setBool(fact int, b bool) { d.count1(d.ev.SetBool(fact, b)) }
 
-func (d *decoding) setAny(fact int, v any) { d.count1(d.ev.SetAt(fact, v)) }
+func (d *decoding) setList(fact int, list []string) { d.count1(d.ev.SetStrings(fact, list)) }
 
 func (d *decoding) count1(ok bool) {
 	if !ok {

@@ -2,6 +2,7 @@ package pismo
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -315,12 +316,12 @@ func (d *decoding) reasons(fact int, in []strictjson.Cursor, name string) {
 		d.unknown++
 		return
 	}
-	d.setAny(fact, d.canonical(raw))
+	d.setList(fact, d.canonical(raw))
 }
 
 // canonical bounds unknown reasons alone: a known one must not be lost behind noise.
 func (d *decoding) canonical(raw []string) []string {
-	out, seen := []string{}, map[string]bool{}
+	out := make([]string, 0, min(len(raw), MaxCodes))
 	for _, reason := range raw {
 		reason = strings.TrimSpace(reason)
 		names := canonicalReasons(reason)
@@ -329,8 +330,7 @@ func (d *decoding) canonical(raw []string) []string {
 			continue
 		}
 		for _, name := range names {
-			if !seen[name] {
-				seen[name] = true
+			if !slices.Contains(out, name) { // a few dozen names at most
 				out = append(out, name)
 			}
 		}
@@ -420,7 +420,10 @@ func (d *decoding) ip(in []strictjson.Cursor, only4 bool, names ...string) {
 		d.unknown++
 		return
 	}
-	d.setText(d.c.facts.deviceIp, addr.String())
+	if !addr.Is4() { // which has one form alone
+		s = addr.String()
+	}
+	d.setText(d.c.facts.deviceIp, s)
 }
 
 // location reads "+37/-121" and "38.63,-90.25": latitude and longitude in degrees,
@@ -441,8 +444,8 @@ func (d *decoding) location(in []strictjson.Cursor, name string) {
 		d.unknown++
 		return
 	}
-	d.setAny(d.c.facts.deviceLat, lat)
-	d.setAny(d.c.facts.deviceLon, lon)
+	d.count1(d.ev.SetFloat(d.c.facts.deviceLat, lat))
+	d.count1(d.ev.SetFloat(d.c.facts.deviceLon, lon))
 }
 
 func degrees(s string, most float64) (float64, bool) {

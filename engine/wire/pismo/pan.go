@@ -3,9 +3,9 @@ package pismo
 import (
 	"strings"
 
-	"github.com/issuant/issuant/internal/strictjson"
-
+	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/luhn"
+	"github.com/issuant/issuant/internal/strictjson"
 )
 
 // Lengths of a card number, inclusive: under a name that says so, and anywhere.
@@ -20,14 +20,26 @@ const (
 var panNames = setOf("pan", "fpan", "cardpan", "fundingpan", "primaryaccountnumber", "accountnumber",
 	"cardnumber", "accountpan", "cardaccountnumber", "fundingaccountnumber")
 
-// panFinder walks the network's data and takes the number of the card out of it.
-type panFinder struct {
-	named string // first number under one of panNames
-	loose string // first number in a member that this package does not know
+// survey is what one walk over the network's data finds: unknown names, and the
+// number of the card.
+type survey struct {
+	unknown int
+	named   string // first number under one of panNames
+	loose   string // first number in a member that this package does not know
 }
 
-// best returns the digits of the card's number, or "".
-func (f *panFinder) best() string {
+// look walks over the network's data, of which sh is what this package knows, and
+// refuses mis-cased names.
+func look(network strictjson.Cursor, sh *shape) (s survey, err error) {
+	if wrong := s.walk(network, "", sh, sh != nil, true); wrong != nil {
+		wrong.Pointer = "/original_network_data" + wrong.Pointer
+		return s, wrong
+	}
+	return s, nil
+}
+
+// pan returns the digits of the card's number, or "".
+func (f *survey) pan() string {
 	if f.named != "" {
 		return f.named
 	}
@@ -35,24 +47,41 @@ func (f *panFinder) best() string {
 }
 
 // walk visits v. sh is what this package knows of v's members, nil when it knows
-// nothing; known tells whether v itself stands under a known name.
-func (f *panFinder) walk(v strictjson.Cursor, name string, sh *shape, known bool) {
+// nothing; known tells whether v itself stands under a known name, check whether
+// names are held against sh: in lists nobody knows what stands.
+func (f *survey) walk(v strictjson.Cursor, name string, sh *shape, known, check bool) *engine.DecodeError {
 	switch v.Kind() {
 	case strictjson.Object:
-		for m, more := v.First(); more; m, more = m.Next(v) {
-			child, ok := sh.child(m.Name())
-			f.walk(m, m.Name(), child, ok || known && sh == nil)
-		}
+		return f.object(v, sh, known, check && sh != nil)
 	case strictjson.Array:
 		for item, more := v.First(); more; item, more = item.Next(v) {
-			f.walk(item, name, sh, known)
+			f.walk(item, name, sh, known, false)
 		}
 	case strictjson.String, strictjson.Number:
 		f.visit(v.Str(), name, known)
 	}
+	return nil
 }
 
-func (f *panFinder) visit(text, name string, known bool) {
+func (f *survey) object(v strictjson.Cursor, sh *shape, known, check bool) *engine.DecodeError {
+	for m, more := v.First(); more; m, more = m.Next(v) {
+		name := m.Name()
+		child, ok := sh.child(name)
+		if check && !ok {
+			if sh.misCased(name) {
+				return failAt(m.NameOff(), "", misCasedMsg)
+			}
+			f.unknown++
+		}
+		if wrong := f.walk(m, name, child, ok || known && sh == nil, check); wrong != nil {
+			wrong.Pointer = "/" + name + wrong.Pointer
+			return wrong
+		}
+	}
+	return nil
+}
+
+func (f *survey) visit(text, name string, known bool) {
 	digits := panDigits(text)
 	if len(digits) < minPAN || len(digits) > maxPAN || !luhn.Valid(digits) {
 		return

@@ -94,6 +94,8 @@ func (s *shape) misCased(name string) bool {
 	return false
 }
 
+const misCasedMsg = "a name here differs from a known one only in case"
+
 // check refuses mis-cased names and counts unknown ones, in v, which stands at the
 // pointer at, and below.
 func (s *shape) check(v strictjson.Cursor, at string) (unknown int, err error) {
@@ -121,7 +123,7 @@ func (s *shape) count(v strictjson.Cursor) (unknown int, wrong *engine.DecodeErr
 			}
 			unknown += n
 		case s.misCased(m.Name()):
-			return 0, failAt(m.NameOff(), "", "a name here differs from a known one only in case")
+			return 0, failAt(m.NameOff(), "", misCasedMsg)
 		default:
 			unknown++
 		}
