@@ -21,6 +21,7 @@ import (
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/enginetest"
 	"github.com/issuant/issuant/engine/wire/pismo"
+	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/starter"
 )
 
@@ -129,19 +130,32 @@ func (c *corridor) gate(tb testing.TB) *engine.Gate {
 // gather is what the issuer's own systems know: cheap here, since it is theirs.
 func gather(ev *engine.Event) {
 	for _, f := range gathered {
-		if err := ev.Set(f.name, f.value); err != nil {
-			panic(err)
+		if !ev.SetInt(f.field, f.value) {
+			panic(ev.Schema().Field(f.field).Name)
 		}
+	}
+	if !ev.SetFloat(declineRate, 0.01) {
+		panic("vel.decline_rate_bin_10m")
 	}
 }
 
+func fieldOf(name string) int {
+	i, ok := rules.EventV1().Lookup(name)
+	if !ok {
+		panic(name)
+	}
+	return i
+}
+
+var declineRate = fieldOf("vel.decline_rate_bin_10m")
+
 var gathered = []struct {
-	name  string
-	value any
+	field int
+	value int64
 }{
-	{"vel.cards_device_24h", int64(1)}, {"vel.devices_card_30d", int64(1)}, {"vel.attempts_card_device_72h", int64(1)},
-	{"vel.declines_device_24h", int64(0)}, {"vel.decline_rate_bin_10m", 0.01}, {"vel.cards_requestor_10m", int64(3)},
-	{"vel.readds_card_30d", int64(0)}, {"vel.readds_card_180d", int64(0)}, {"vel.cvv_fail_card_24h", int64(0)}, {"vel.names_device_30d", int64(1)},
+	{fieldOf("vel.cards_device_24h"), 1}, {fieldOf("vel.devices_card_30d"), 1}, {fieldOf("vel.attempts_card_device_72h"), 1},
+	{fieldOf("vel.declines_device_24h"), 0}, {fieldOf("vel.cards_requestor_10m"), 3}, {fieldOf("vel.readds_card_30d"), 0},
+	{fieldOf("vel.readds_card_180d"), 0}, {fieldOf("vel.cvv_fail_card_24h"), 0}, {fieldOf("vel.names_device_30d"), 1},
 }
 
 func (c *corridor) throughGate(g *engine.Gate, m *message) (engine.Reply, *engine.Decision, error) {

@@ -28,25 +28,27 @@ var asIs = func() (t [256]bool) {
 	return t
 }()
 
-// eightAsIs reports whether eight bytes all stand for themselves, at once; it may
-// say no where they do. A subtraction that borrows, or a byte beyond ASCII, sets
-// the highest bit of a byte.
-func eightAsIs(s string) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	_ = s[7]
-	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-	return (x|(x-0x20*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&high == 0
-}
+// One bit in each of eight bytes: the lowest, the highest.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
 
 // AppendString appends s as a JSON string.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		if i+8 <= len(s) && eightAsIs(s[i:i+8]) {
-			i += 8
-			continue
+		if i+8 <= len(s) {
+			// Eight bytes at once: a subtraction that borrows, or a byte beyond ASCII,
+			// sets the highest bit of a byte; it may do so where all stand for themselves.
+			p := s[i : i+8]
+			x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+				uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			if (x|(x-0x20*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&highs == 0 {
+				i += 8
+				continue
+			}
 		}
 		c := s[i]
 		if asIs[c] {

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
@@ -130,7 +131,7 @@ func loweredIn(n *ast.BinaryNode, info map[ast.Node]*typed) direct {
 		switch right.kind {
 		case kLiteral:
 			if texts := textsOf(right.items); len(texts) > 0 && info[n.Left].kind == kString {
-				return textLeaf(x, func(s string) bool { _, ok := texts[s]; return ok })
+				return textLeaf(x, texts.contains())
 			}
 			member := memberOf(right.items)
 			return leafOf(x, func(v any) bool { return member(v) == true })
@@ -182,7 +183,17 @@ func loweredAny(n *ast.BuiltinNode, info map[ast.Node]*typed) direct {
 		return nil
 	}
 	texts := textsOf(wanted)
-	return listLeaf(list.field, func(s string) bool { _, ok := texts[s]; return ok })
+	return listLeaf(list.field, texts.contains())
+}
+
+// contains returns the membership test: for a few texts a comparison with each is
+// cheaper than a hash.
+func (t textSet) contains() func(s string) bool {
+	if len(t) > 8 {
+		return func(s string) bool { _, ok := t[s]; return ok }
+	}
+	few := slices.Sorted(maps.Keys(t))
+	return func(s string) bool { return slices.Contains(few, s) }
 }
 
 func isText(v any) bool { _, ok := v.(string); return ok }
