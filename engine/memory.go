@@ -60,7 +60,7 @@ func NewMemory(opt MemoryOptions) (*ProcessMemory, error) {
 	if opt.Keep < 0 || opt.Max < MinMaxMemory {
 		return nil, fmt.Errorf("%w: a memory keeps for a positive time and at least %d messages", ErrConfig, MinMaxMemory)
 	}
-	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: map[string]*sighting{}}, nil
+	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: make(map[string]*sighting, 256)}, nil
 }
 
 // ProcessMemory is a bounded Memory in the process; see NewMemory.

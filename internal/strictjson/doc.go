@@ -16,6 +16,11 @@ type Doc struct {
 	extra []string // texts that were written with escapes, decoded
 
 	members, items int // of all containers together
+
+	// While a text is read: the names of all open objects, so that equal ones are
+	// found without a map, and the way to the value that is being read.
+	names []seen
+	path  []step
 }
 
 // node is one value. The values within a container follow it; next is the index of
@@ -38,10 +43,10 @@ const keepNodes = 4096
 
 func (d *Doc) reset(text string) {
 	d.text, d.members, d.items = text, 0, 0
-	if cap(d.nodes) > keepNodes {
-		d.nodes = nil
+	if cap(d.nodes) > keepNodes || cap(d.names) > keepNodes || cap(d.path) > keepNodes {
+		d.nodes, d.names, d.path = nil, nil, nil
 	}
-	d.nodes = d.nodes[:0]
+	d.nodes, d.names, d.path = d.nodes[:0], d.names[:0], d.path[:0]
 	clear(d.extra)
 	d.extra = d.extra[:0]
 }

@@ -128,10 +128,8 @@ func (d *Doc) Parse(data []byte, lim Limits) error {
 		return &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
 	d.reset(string(data))
-	p := parsers.Get().(*parser)
-	p.Doc, p.s, p.lim = d, d.text, lim
+	p := parser{Doc: d, s: d.text, lim: lim}
 	err := p.whole()
-	p.release()
 	if err != nil {
 		d.reset("")
 	}
@@ -150,32 +148,13 @@ func (p *parser) whole() error {
 	return nil
 }
 
-// parsers keeps the stacks of parsers for reuse; nothing of a text stays in them.
-var parsers = sync.Pool{New: func() any { return new(parser) }}
-
-// maxKept bounds the stacks that a parser keeps, in members or containers.
-const maxKept = 256
-
-// release forgets everything but the empty stacks.
-func (p *parser) release() {
-	names, path := p.names, p.path
-	*p = parser{}
-	if cap(names) <= maxKept && cap(path) <= maxKept {
-		p.names, p.path = names[:0], path[:0]
-	}
-	parsers.Put(p)
-}
-
-// parser appends the values of a text to the tape of its Doc. The names of all open
-// objects stand on one stack, so that equal ones are found without a map.
+// parser appends the values of a text to the tape of its Doc.
 type parser struct {
 	*Doc
 	s   string
 	i   int
 	lim Limits
 
-	names []seen
-	path  []step
 	plain bool // the last string was ASCII without escapes
 }
 
