@@ -38,7 +38,15 @@ type Facts struct {
 
 // NewFacts returns facts that are all absent.
 func NewFacts(s *Schema) *Facts {
-	return &Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts)}
+	f := new(Facts)
+	f.Init(s)
+	return f
+}
+
+// Init makes f, whatever it held, facts under s that are all absent: for facts that
+// are part of a larger piece of memory. A Facts must not be copied.
+func (f *Facts) Init(s *Schema) {
+	*f = Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts)}
 }
 
 // Schema returns the schema of the facts.

@@ -38,31 +38,31 @@ var b64 = base64.RawURLEncoding.Strict()
 
 // Parse checks length, shape, base64url and header of a token; order: ErrTooLarge,
 // then ErrMalformed. It does not look at the payload and proves nothing.
-func Parse(token string) (*JWS, error) {
+func Parse(token string) (JWS, error) {
 	if len(token) > MaxTokenBytes {
-		return nil, ErrTooLarge
+		return JWS{}, ErrTooLarge
 	}
 	first := strings.IndexByte(token, '.')
 	if first < 0 {
-		return nil, malformed("token has no dot, it needs two")
+		return JWS{}, malformed("token has no dot, it needs two")
 	}
 	second := strings.IndexByte(token[first+1:], '.')
 	if second < 0 {
-		return nil, malformed("token has one dot, it needs two")
+		return JWS{}, malformed("token has one dot, it needs two")
 	}
 	second += first + 1
 	if strings.IndexByte(token[second+1:], '.') >= 0 {
-		return nil, malformed("token has more than two dots")
+		return JWS{}, malformed("token has more than two dots")
 	}
 	if strings.IndexByte(token, '\r') >= 0 || strings.IndexByte(token, '\n') >= 0 {
-		return nil, malformed("token has a line break")
+		return JWS{}, malformed("token has a line break")
 	}
-	j := new(JWS)
+	var j JWS
 	scratch := tokens.Get().(*[]byte)
 	defer tokens.Put(scratch)
 	*scratch = append((*scratch)[:0], token...)
 	if err := j.decode(*scratch, first, second); err != nil {
-		return nil, err
+		return JWS{}, err
 	}
 	j.digest = sha256.Sum256((*scratch)[:second])
 	return j, nil

@@ -153,7 +153,7 @@ func (p *pismo) open(m *Message, token string, now time.Time) *Error {
 	if err != nil {
 		return fromJOSE(err)
 	}
-	refusal := p.verify(m, jws, now)
+	refusal := p.verify(m, &jws, now)
 	if refusal != nil {
 		refusal.keyID = saneKeyID(jws.KeyID)
 	}

@@ -49,7 +49,10 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 		doc.Reset()
 		docs.Put(doc)
 	}()
-	d := &decoding{c: c, doc: doc, ev: engine.NewEvent(rules.EventV1())}
+	out := new(result)
+	out.facts.Init(rules.EventV1())
+	out.event.Facts, out.Event = &out.facts, &out.event
+	d := &decoding{c: c, doc: doc, ev: out.Event}
 	root, err := d.parse(m.body)
 	if err != nil {
 		return nil, err
@@ -71,7 +74,15 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 	d.card(m, b, found.pan())
 	d.networkData(b)
 	d.findings(b)
-	return &engine.Decoded{Event: d.ev, UnknownFields: d.unknown}, nil
+	out.UnknownFields = d.unknown
+	return &out.Decoded, nil
+}
+
+// result is what Decode returns, in one piece of memory.
+type result struct {
+	engine.Decoded
+	event engine.Event
+	facts rules.Facts
 }
 
 // parse reads the body; the error names no place that the sender named.

@@ -324,13 +324,13 @@ func (d *decoding) canonical(raw []string) []string {
 	out := make([]string, 0, min(len(raw), MaxCodes))
 	for _, reason := range raw {
 		reason = strings.TrimSpace(reason)
-		names := canonicalReasons(reason)
-		if !reasonNames[names[0]] && (!shortText(reason) || len(out) >= MaxCodes) {
+		names, known := canonicalReasons(reason)
+		if !known && (!shortText(reason) || len(out) >= MaxCodes) {
 			d.unknown++
 			continue
 		}
 		for _, name := range names {
-			if !slices.Contains(out, name) { // a few dozen names at most
+			if name != "" && !slices.Contains(out, name) { // a few dozen names at most
 				out = append(out, name)
 			}
 		}

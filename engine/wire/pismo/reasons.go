@@ -7,7 +7,7 @@ import "strings"
 // processors; medium confidence). "00" stands for several good reasons at once
 // and is kept verbatim. AI says that either the user or the device is not the
 // intended one, so it gives both names.
-var reasonCodes = map[string][]string{
+var reasonCodes = map[string][2]string{
 	"01": {"account_too_new_since_launch"},
 	"02": {"account_too_new"},
 	"03": {"account_card_too_new"},
@@ -39,11 +39,13 @@ var reasonNames = namesOf(reasonCodes,
 	"long_account_tenure", "good_activity_history", "additional_device", "software_update",
 	"provisioning_device_and_cardholder_mismatch", "network_service_error")
 
-func namesOf(codes map[string][]string, more ...string) map[string]bool {
+func namesOf(codes map[string][2]string, more ...string) map[string]bool {
 	set := make(map[string]bool, len(codes)+len(more))
 	for _, names := range codes {
 		for _, name := range names {
-			set[name] = true
+			if name != "" {
+				set[name] = true
+			}
 		}
 	}
 	for _, name := range more {
@@ -52,14 +54,14 @@ func namesOf(codes map[string][]string, more ...string) map[string]bool {
 	return set
 }
 
-// canonicalReasons returns the canonical names of one reason; an unknown one is
-// returned as it is, because networks add codes without notice.
-func canonicalReasons(reason string) []string {
-	if names, ok := reasonCodes[reason]; ok {
-		return names
+// canonicalReasons returns the canonical names of one reason, and whether it is
+// known; an unknown one is returned as it is, because networks add codes without notice.
+func canonicalReasons(reason string) (names [2]string, known bool) {
+	if n, ok := reasonCodes[reason]; ok {
+		return n, true
 	}
 	if lower := strings.ToLower(reason); reasonNames[lower] {
-		return []string{lower}
+		return [2]string{lower}, true
 	}
-	return []string{reason}
+	return [2]string{reason}, false
 }
