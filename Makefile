@@ -44,7 +44,7 @@ bench:
 
 # Longer seeded runs than make test allows itself.
 soak:
-	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/...
+	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/... ./cmd/issuant
 
 # Rewrites the golden files; read the difference before you commit it.
 update:

@@ -75,12 +75,7 @@ func newSiege(t *testing.T, s *served, store string, servers int) *siege {
 	}
 	s.configure("log_level: error\nstore: " + store + "\n")
 	for range servers {
-		l, err := net.Listen("tcp", "127.0.0.1:0") // a port that stays the same when the server starts again
-		if err != nil {
-			t.Fatal(err)
-		}
-		g.servers = append(g.servers, &siegeServer{listen: l.Addr().String()})
-		l.Close()
+		g.servers = append(g.servers, &siegeServer{listen: freeAddress(t)}) // the same when it starts again
 	}
 	t.Cleanup(func() {
 		for _, v := range g.servers {

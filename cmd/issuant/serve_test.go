@@ -158,15 +158,7 @@ func (s *served) start(args ...string) *served {
 // listens on ports that were free a moment ago.
 func (s *served) startQuietly() {
 	s.t.Helper()
-	free := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		defer l.Close()
-		return l.Addr().String()
-	}
-	hooks, admin := free(), free()
+	hooks, admin := freeAddress(s.t), freeAddress(s.t)
 	s.hooks, s.admin = "http://"+hooks+webhookPath, "http://"+admin
 	ctx, stop := context.WithCancel(s.t.Context())
 	s.stop, s.ended = stop, make(chan int, 1)
@@ -183,6 +175,16 @@ func (s *served) startQuietly() {
 		return res.StatusCode == 200
 	})
 	s.t.Cleanup(func() { s.end() })
+}
+
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // end stops the server and returns its exit code.
