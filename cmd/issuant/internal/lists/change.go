@@ -39,8 +39,8 @@ type Change struct {
 // ErrChange is wrapped when a change is not one that may be made; the text tells why
 // and holds no value. ErrUnknown is wrapped, beside it, when there is no such list.
 var (
-	ErrChange  = errors.New("the change is refused")
-	ErrUnknown = errors.New("there is no such list")
+	ErrChange  = errors.New("refused")
+	ErrUnknown = errors.New("unknown list")
 )
 
 func refused(format string, args ...any) error {
@@ -63,8 +63,8 @@ func CheckName(p *rules.Pack, name string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	if rules.LooksLikePAN(name) {
-		return fmt.Errorf("%w: %w: what stands for its name looks like a card number", ErrChange, ErrUnknown)
+	if HoldsPAN(name) || len(name) > store.MaxListName {
+		return fmt.Errorf("%w: %w: what stands for its name is too long, or looks like a card number", ErrChange, ErrUnknown)
 	}
 	hint := "; there are " + strings.Join(names, ", ")
 	if near := rules.Nearest(name, names); near != "" {

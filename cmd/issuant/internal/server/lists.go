@@ -156,16 +156,6 @@ func (s *Server) listVersion() uint64 {
 	return s.lists.version
 }
 
-// listsInForce are the lists with which an engine decides at the moment: those of the
-// pack, and those of the kill switch.
-func (s *Server) listsInForce() (own *rules.Pack, laid *rules.Pack, kill []*rules.List, err error) {
-	l := &s.lists
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	laid, kill, err = l.overlay.Lay(l.pack)
-	return l.pack, laid, kill, err
-}
-
 func (s *Server) runtimeEntries() int {
 	s.lists.mu.Lock()
 	defer s.lists.mu.Unlock()
