@@ -145,11 +145,14 @@ func (c Cursor) Get(name string) (Cursor, bool) {
 	}
 	nodes := c.d.nodes
 	for i, end := c.i+1, nodes[c.i].next; i < end; i = nodes[i].next {
-		if n := nodes[i].name; n.to-n.from == uint32(len(name)) && n.to != 0 {
-			if c.d.text[n.from:n.to] == name {
+		n := nodes[i].name
+		switch {
+		case n.to == 0:
+			if c.d.get(n) == name {
 				return Cursor{c.d, i}, true
 			}
-		} else if n.to == 0 && c.d.get(n) == name {
+		case n.to-n.from != uint32(len(name)) || name != "" && c.d.text[n.to-1] != name[len(name)-1]: // nearly always
+		case c.d.text[n.from:n.to] == name:
 			return Cursor{c.d, i}, true
 		}
 	}

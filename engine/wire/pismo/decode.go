@@ -399,7 +399,20 @@ func (d *decoding) ident(domain, text string) string {
 // shortText reports whether a text may be kept verbatim: printable ASCII of at
 // most MaxText bytes that does not read as a card number.
 func shortText(s string) bool {
-	return s != "" && len(s) <= MaxText && printable(s) && !hidesPAN(s)
+	if s == "" || len(s) > MaxText {
+		return false
+	}
+	digits := 0
+	for i := range len(s) {
+		c := s[i]
+		if c < 0x20 || c > 0x7e {
+			return false
+		}
+		if c >= '0' && c <= '9' {
+			digits++
+		}
+	}
+	return digits < minLoosePAN || !hidesPAN(s)
 }
 
 func printable(s string) bool {
