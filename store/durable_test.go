@@ -215,6 +215,9 @@ func TestListsAndApprovalsAreLinesOfTheChain(t *testing.T) {
 		if a, err := s.Approvals(bg, "p1"); err != nil || len(a) != 2 || a[0].Approver != "ana" || a[1].Seq != 6 {
 			t.Errorf("%+v %v", a, err)
 		}
+		if a, err := s.Approvals(bg, ""); err != nil || len(a) != 2 {
+			t.Errorf("of all packs: %+v %v", a, err)
+		}
 		if v, err := s.ListVersion(bg); err != nil || v != 4 {
 			t.Errorf("version %d, %v", v, err)
 		}

@@ -306,7 +306,7 @@ func (s *sqlStore) PutApproval(ctx context.Context, a Approval) (uint64, error) 
 // Approvals implements Store.
 func (s *sqlStore) Approvals(ctx context.Context, pack string) ([]Approval, error) {
 	var list []Approval
-	r, err := s.db.query(ctx, `SELECT pack, lists, approver, signed, at, seq FROM pack_approvals WHERE pack = $1 ORDER BY seq`, pack)
+	r, err := s.db.query(ctx, `SELECT pack, lists, approver, signed, at, seq FROM pack_approvals WHERE $1 = '' OR pack = $1 ORDER BY seq`, pack)
 	err = each(r, err, func(r rows) error {
 		var a Approval
 		var at int64

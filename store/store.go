@@ -53,7 +53,8 @@ type Store interface {
 	// PutApproval stores that somebody approved a pack and its lists; a second approval
 	// of the two by the same person is an ErrConfig.
 	PutApproval(ctx context.Context, a Approval) (seq uint64, err error)
-	// Approvals returns the approvals of a pack, with whatever lists, oldest first.
+	// Approvals returns the approvals of a pack, with whatever lists, or of all packs for
+	// "", oldest first.
 	Approvals(ctx context.Context, pack string) ([]Approval, error)
 
 	// Health returns nil when the store can read and write; else why not.

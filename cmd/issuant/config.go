@@ -27,7 +27,7 @@ var perRun = map[string]bool{
 	"help": true, "config": true, "input": true, "request": true, "batch": true, "what-if": true,
 	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true,
 	"journal": true, "after": true, "lines": true, "follow": true, "outcome": true, "refusal": true, "rule": true,
-	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true,
+	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true,
 }
 
 // configure fills the flags of cmd that were not given: from ISSUANT_* variables,
@@ -130,8 +130,8 @@ func parseConfig(name string, data []byte, known []string) (map[string]entry, er
 		bad := func(format string, args ...any) {
 			faults = append(faults, config.Fault{Place: place, Msg: fmt.Errorf(format, args...).Error()})
 		}
-		if k.Value == config.CounterpartsKey {
-			continue // it is read by serve alone
+		if k.Value == config.CounterpartsKey || k.Value == config.ApprovalsKey {
+			continue // they are read by serve alone
 		}
 		if !oneOf(k.Value, known) {
 			hint := ""

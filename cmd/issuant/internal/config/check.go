@@ -88,6 +88,12 @@ func (p *parser) store() {
 	if c.Store == MemoryStore && c.Place("retain") != "" {
 		p.fault(c.Place("retain"), "retain", "means nothing with store: memory")
 	}
+	if c.Store == MemoryStore && c.Approvals != nil {
+		p.fault(c.Place(ApprovalsKey), ApprovalsKey, "needs a store that keeps them; memory forgets them at the end")
+	}
+	if c.FirstPack && c.Approvals == nil && !p.faulty[ApprovalsKey] {
+		p.fault(c.Place("unsafe_first_pack"), "unsafe_first_pack", "means nothing without approvals")
+	}
 	scheme, _, ok := strings.Cut(c.Store, ":")
 	word := ok && len(scheme) > 1 && !strings.ContainsAny(scheme, `/\. `) // one letter is a drive
 	if word && scheme != "sqlite" && scheme != "postgres" && scheme != "postgresql" {

@@ -21,6 +21,8 @@ type Config struct {
 	Durability     string        // batch, always, off
 	Retain         time.Duration // 0 = for ever
 	Pack           string        // folder or compiled file; "" = the starter pack
+	Approvals      *Approvals    // who has to approve a pack; nil = nobody
+	FirstPack      bool          // take a pack that nobody approved while nobody has approved any
 	Card           string        // ref or bin
 	SealTo         string        // file with an auditor's age recipients; "" = events are not sealed
 	Poll           time.Duration

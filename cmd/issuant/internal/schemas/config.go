@@ -57,6 +57,11 @@ func table(name string) node {
 			member{"platform", enum("ios", "android", "windows", "web", "IOS", "ANDROID", "WINDOWS", "WEB")},
 			member{"source?", str()},
 		)).with("minItems", 1)
+	case config.ApprovalsKey:
+		return object(
+			member{"required", integer(1, config.MaxApprovers).doc("different approvers that have to agree")},
+			member{"approvers", mapOf(str()).doc("file with the Ed25519 public key, PEM, by name")},
+		)
 	case "npl_programs":
 		return mapOf(enum("by_type", "yellow", "red"))
 	}

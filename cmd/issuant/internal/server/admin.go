@@ -34,7 +34,7 @@ func (s *Server) admin() http.Handler {
 	mux.HandleFunc("GET /readyz", s.readyz)
 	scrape := promhttp.HandlerFor(s.metrics.reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 	mux.Handle("GET /metrics", s.authorised(scrape))
-	s.listRoutes(mux)
+	s.operatorRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusNotFound, map[string]string{"error": "not_found"})
 	})

@@ -20,9 +20,9 @@ const (
 	maxHistory   = 1000             // changes of one answer, inclusive; the newest
 )
 
-// listRoutes answer operators who change lists. They ask for the token on loopback
+// operatorRoutes answer operators who change lists or approve packs. They ask for the token on loopback
 // too: whoever may run a program on the machine may not therefore decide on cards.
-func (s *Server) listRoutes(mux *http.ServeMux) {
+func (s *Server) operatorRoutes(mux *http.ServeMux) {
 	handle := func(pattern string, h func(w http.ResponseWriter, r *http.Request, db store.Store)) {
 		mux.Handle(pattern, s.withToken(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			db := s.listStore()
@@ -42,7 +42,9 @@ func (s *Server) listRoutes(mux *http.ServeMux) {
 	handle("DELETE /v1/lists/{name}", func(w http.ResponseWriter, r *http.Request, db store.Store) {
 		s.changeList(w, r, db, lists.Remove)
 	})
-	for _, rest := range []string{"/v1/lists", "/v1/lists/"} {
+	handle("GET /v1/packs", s.getPacks)
+	handle("POST /v1/packs/approvals", s.approve)
+	for _, rest := range []string{"/v1/lists", "/v1/lists/", "/v1/packs", "/v1/packs/"} {
 		mux.Handle(rest, s.withToken(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			refuseAdmin(w, http.StatusNotFound, "not_found", "there is no such path or method")
 		})))

@@ -126,6 +126,7 @@ func (s *Server) followLists(ctx context.Context) {
 		case <-tick.C:
 		}
 		s.refreshLists(ctx)
+		s.askAgain(ctx)
 	}
 }
 

@@ -224,6 +224,7 @@ func (m *metrics) watch(s *Server) {
 	m.gaugeFunc("connections", "Open connections of the webhooks' listener.", func() float64 { return float64(s.connections()) })
 	m.gaugeFunc("runtime_list_version", "Number of the record of the last change of a runtime list that is in force; 0 when there was none.", func() float64 { return float64(s.listVersion()) })
 	m.gaugeFunc("runtime_list_entries", "Entries of runtime lists, those that have ended too.", func() float64 { return float64(s.runtimeEntries()) })
+	m.gaugeFunc("pack_missing_approvals", "Approvals that a pack still waits for before it is taken; 0 when none waits.", func() float64 { return float64(s.waits.missing()) })
 	m.watchKeeper(s.keeper)
 	m.reg.MustRegister(late{[]*prometheus.Desc{packDesc, keyAgeDesc, keysDesc, expiryDesc}, func(ch chan<- prometheus.Metric) {
 		p, now := s.parts.Load(), s.opt.Now()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
@@ -24,15 +25,16 @@ import (
 
 // parts is one generation of what the configuration names. It is immutable.
 type parts struct {
-	cfg      *config.Config
-	pack     *rules.Pack
-	tests    int                      // of the pack that passed before it was taken
-	refs     map[string]secret.RefKey // by counterpart
-	keys     map[string]keySource     // by counterpart
-	cert     *tls.Certificate         // nil without TLS
-	seal     *seal.Recipients         // nil: events are not sealed
-	hasToken bool
-	token    [sha256.Size]byte
+	cfg       *config.Config
+	pack      *rules.Pack
+	tests     int                          // of the pack that passed before it was taken
+	refs      map[string]secret.RefKey     // by counterpart
+	keys      map[string]keySource         // by counterpart
+	cert      *tls.Certificate             // nil without TLS
+	seal      *seal.Recipients             // nil: events are not sealed
+	approvers map[string]ed25519.PublicKey // by name; nil: packs need no approval
+	hasToken  bool
+	token     [sha256.Size]byte
 }
 
 func newParts(c *config.Config) *parts {
@@ -97,6 +99,9 @@ func (s *Server) loadParts(c *config.Config) (*parts, []config.Fault) {
 		part.begin()
 		faults = append(faults, part.load(p)...)
 	}
+	var more []config.Fault
+	p.approvers, more = loadApprovers(c)
+	faults = append(faults, more...)
 	for _, c := range c.Counterparts {
 		if !strings.HasPrefix(c.Keys, "https://") {
 			continue // it is a file, or a fault already
@@ -317,6 +322,8 @@ func (s *Server) reloads(ctx context.Context) {
 			s.look(true)
 		case <-s.opt.Reload:
 			s.look(true)
+		case <-s.again:
+			s.lookAgain()
 		case <-poll.C:
 			s.look(false)
 		}
@@ -355,6 +362,12 @@ func (s *Server) look(force bool) {
 			s.refuse(p, kind, faults)
 			continue
 		}
+		if p.kind == "pack" {
+			if faults := s.awaitApproval(trial); len(faults) > 0 {
+				s.refuse(p, kind, faults)
+				continue
+			}
+		}
 		if p.files.sum() != p.tried {
 			p.stat, p.tried = "", "" // it was written to meanwhile: look again soon
 			continue
@@ -371,6 +384,9 @@ func (s *Server) look(force bool) {
 func (s *Server) unchanged(p *part) {
 	if p.tried != p.inForce {
 		return
+	}
+	if p.kind == "pack" {
+		s.waits.set(nil)
 	}
 	if p.kind == "keys" {
 		if k, ok := s.parts.Load().keys[strings.TrimPrefix(p.name, "keys/")].(*fileKeys); ok {
@@ -463,6 +479,11 @@ func (s *Server) reloadConfig() {
 		return
 	}
 	s.keepSources(old, next)
+	next.approvers = old.approvers
+	if faults = s.awaitApproval(next); len(faults) > 0 {
+		s.refuse(s.conf, "config", faults)
+		return
+	}
 	generation, faults := s.newRoutes(next)
 	if len(faults) == 0 {
 		faults = s.put(next, generation)
@@ -517,6 +538,10 @@ func keepFixed(old, next *config.Config) map[string]string {
 	fixed(waiting, next, "otlp_sample", old.OTLPSample, &next.OTLPSample)
 	fixed(waiting, next, "drain_wait", old.DrainWait, &next.DrainWait)
 	fixed(waiting, next, "drain_timeout", old.DrainTimeout, &next.DrainTimeout)
+	if !old.Approvals.Equal(next.Approvals) {
+		waiting[config.ApprovalsKey] = "changed at " + orDefault(next.Place(config.ApprovalsKey), "its default") + "; it needs a restart"
+		next.Approvals = old.Approvals
+	}
 	if (old.TLSCert == "") != (next.TLSCert == "") {
 		waiting["tls_cert"] = "TLS is switched on or off at a restart"
 		next.TLSCert, next.TLSKey = old.TLSCert, old.TLSKey

@@ -54,6 +54,8 @@ type Server struct {
 	limit  atomic.Pointer[limiter]
 
 	lists     runtimeLists
+	waits     waiting       // a pack that waits for approvals
+	again     chan struct{} // asks for a look at a pack that was not taken
 	adminAddr string
 	fetchers  sync.WaitGroup
 	stopFetch map[string]context.CancelFunc // by counterpart
@@ -114,7 +116,7 @@ func newServer(opt Options) *Server {
 	}
 	conf.begin()
 	return &Server{
-		conf: conf, opt: opt, log: opt.Log, metrics: newMetrics(opt.Build), status: newStatus(),
+		conf: conf, opt: opt, again: make(chan struct{}, 1), log: opt.Log, metrics: newMetrics(opt.Build), status: newStatus(),
 		// Messages are dated in whole seconds: one of the second of the start was not
 		// answered by an earlier process in another way than by chance of a fast restart.
 		started: opt.Now().Truncate(time.Second), stopFetch: map[string]context.CancelFunc{},
@@ -146,6 +148,9 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer s.tracing.close()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Debug("traces could not be sent", "error", err) }))
+	if faults := s.approvedAtStart(ctx, p); len(faults) > 0 {
+		return &FaultError{faults}
+	}
 	next, faults := s.newRoutes(p)
 	if len(faults) > 0 {
 		return &FaultError{faults}
