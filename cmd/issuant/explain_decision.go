@@ -38,7 +38,11 @@ func (a *app) explainDecision(f *explainFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := samePack(rec, pack); err != nil {
+	pack, kill, err := a.asRecorded(f, rec, pack)
+	if err != nil {
+		return err
+	}
+	if err := samePack(rec, pack, kill); err != nil {
 		return err
 	}
 	evidence, err := openEvidence(rec, ids, pack)
@@ -47,6 +51,9 @@ func (a *app) explainDecision(f *explainFlags) error {
 	}
 	eng, err := engine.New(pack, engine.Options{Methods: evidence.Methods, Card: formOf(rec)})
 	if err != nil {
+		return fail(exitInput, "record %d: %w", rec.Seq, err)
+	}
+	if err := eng.SwapKill(kill...); err != nil {
 		return fail(exitInput, "record %d: %w", rec.Seq, err)
 	}
 	if err := a.replayed(rec, eng, evidence); err != nil {
@@ -108,16 +115,18 @@ func seqs(list []*records.Line) string {
 }
 
 // samePack refuses rules or lists that did not decide.
-func samePack(rec *records.Line, pack *rules.Pack) error {
+func samePack(rec *records.Line, pack *rules.Pack, kill []*rules.List) error {
 	if rec.PackID != pack.ID() {
 		return fail(exitFailed, "explain: record %d was decided by the pack %s; the given one, %s %s, is %s", rec.Seq, rec.PackID, pack.Manifest().Name, pack.Manifest().Version, pack.ID())
 	}
 	have := map[string]string{}
-	for _, l := range pack.Lists() {
+	for _, l := range slices.Concat(pack.Lists(), kill) {
 		have[l.Name()] = l.Digest()
 	}
 	for _, l := range rec.Lists {
 		switch digest, ok := have[l.Name]; {
+		case !ok && slices.Contains(engine.KillLists(), l.Name):
+			return fail(exitFailed, "explain: record %d was decided with contents of the list %q that no change before it explains: digest %s", rec.Seq, l.Name, l.Digest)
 		case !ok:
 			return fail(exitFailed, "explain: record %d was decided with a list %q, which the pack does not have", rec.Seq, l.Name)
 		case digest != l.Digest:

@@ -186,3 +186,43 @@ func TestAnOverlayMakesOnlyTheListsAnewThatChanged(t *testing.T) {
 		t.Error("without entries the pack's own list decides:", err)
 	}
 }
+
+func TestFindTakesTheNewestStateThatFits(t *testing.T) {
+	d := &desk{t, open(t), pack(t)}
+	own := lists.Own(d.p, "deny")
+	var digests []string
+	note := func() {
+		entries, err := d.s.ListEntries(t.Context(), "deny")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := lists.Lay("deny", own, entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests = append(digests, l.Digest())
+	}
+	note()
+	for _, step := range []string{"remove own", "add a", "add b", "remove a", "add own", "remove b"} {
+		action, value, _ := strings.Cut(step, " ")
+		if _, err := d.apply(action, "deny", value, time.Time{}); err != nil {
+			t.Fatal(step, err)
+		}
+		note()
+	}
+	changes, more, err := lists.History(t.Context(), d.s, "deny", 100)
+	if err != nil || more || len(changes) != 6 {
+		t.Fatal(len(changes), more, err)
+	}
+	for i, digest := range digests {
+		if l, err := lists.Find("deny", own, changes, digest); err != nil || l == nil || l.Digest() != digest {
+			t.Errorf("after %d changes: %v %v", i, l, err)
+		}
+	}
+	if l, err := lists.Find("deny", own, changes[:2], digests[3]); err != nil || l != nil {
+		t.Error("found in the future:", l, err)
+	}
+	if last, more, err := lists.History(t.Context(), d.s, "deny", 2); err != nil || !more || len(last) != 2 || last[1].Seq != 6 {
+		t.Error(last, more, err)
+	}
+}
