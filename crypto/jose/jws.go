@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
@@ -27,6 +28,7 @@ type JWS struct {
 	Alg   string // "" when the header has none
 	KeyID string // "" when the header has none
 
+	segment   string            // the header as received, in base64url
 	digest    [sha256.Size]byte // of the signing input as received
 	payload   []byte
 	signature []byte
@@ -38,7 +40,24 @@ var b64 = base64.RawURLEncoding.Strict()
 
 // Parse checks length, shape, base64url and header of a token; order: ErrTooLarge,
 // then ErrMalformed. It does not look at the payload and proves nothing.
-func Parse(token string) (JWS, error) {
+func Parse(token string) (JWS, error) { return (*Headers)(nil).Parse(token) }
+
+// Headers remembers the last header whose token was verified, since a sender writes
+// the same one for all: it is then not decoded again. The zero Headers is ready to
+// use, and safe for concurrent use; a nil one remembers nothing.
+type Headers struct{ last atomic.Pointer[header] }
+
+type header struct{ segment, alg, keyID string }
+
+// Keep remembers the header of a token whose signature was verified.
+func (h *Headers) Keep(j *JWS) {
+	if last := h.last.Load(); last == nil || last.segment != j.segment {
+		h.last.Store(&header{strings.Clone(j.segment), j.Alg, j.KeyID})
+	}
+}
+
+// Parse is Parse for a token whose header may be the one that is remembered.
+func (h *Headers) Parse(token string) (JWS, error) {
 	if len(token) > MaxTokenBytes {
 		return JWS{}, ErrTooLarge
 	}
@@ -57,7 +76,12 @@ func Parse(token string) (JWS, error) {
 	if strings.IndexByte(token, '\r') >= 0 || strings.IndexByte(token, '\n') >= 0 {
 		return JWS{}, malformed("token has a line break")
 	}
-	var j JWS
+	j := JWS{segment: token[:first]}
+	if h != nil {
+		if last := h.last.Load(); last != nil && last.segment == j.segment {
+			j.Alg, j.KeyID = last.alg, last.keyID
+		}
+	}
 	scratch := tokens.Get().(*[]byte)
 	defer tokens.Put(scratch)
 	*scratch = append((*scratch)[:0], token...)
@@ -73,13 +97,16 @@ func Parse(token string) (JWS, error) {
 var tokens = sync.Pool{New: func() any { return new([]byte) }}
 
 func (j *JWS) decode(token []byte, first, second int) error {
-	// One buffer holds all three decoded parts.
-	buf, err := b64.AppendDecode(make([]byte, 0, b64.DecodedLen(len(token))+8), token[:first])
-	if err != nil {
-		return malformed("header is not canonical base64url")
-	}
-	if err := j.header(buf); err != nil {
-		return err
+	// One buffer holds all decoded parts.
+	buf := make([]byte, 0, b64.DecodedLen(len(token))+8)
+	var err error
+	if j.Alg == "" { // not remembered
+		if buf, err = b64.AppendDecode(buf, token[:first]); err != nil {
+			return malformed("header is not canonical base64url")
+		}
+		if err := j.header(buf); err != nil {
+			return err
+		}
 	}
 	n := len(buf)
 	if buf, err = b64.AppendDecode(buf, token[first+1:second]); err != nil {

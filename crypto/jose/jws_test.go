@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -399,6 +400,36 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		if _, err := j.VerifyRS256(key); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestARememberedHeaderChangesNothing: a token with the header of another that was
+// verified is read as without that memory, and a header that was not verified is
+// not remembered.
+func TestARememberedHeaderChangesNothing(t *testing.T) {
+	key := &testkey.RSA(t, "rsa2048-a").PublicKey
+	good := token(t, goodHeader)
+	var h Headers
+	first, err := h.Parse(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.VerifyRS256(key); err != nil {
+		t.Fatal(err)
+	}
+	h.Keep(&first)
+	parts := strings.Split(good, ".")
+	for name, s := range map[string]string{
+		"the same": good, "another payload": parts[0] + ".e30." + parts[2], "a short signature": parts[0] + "." + parts[1] + ".AAAA",
+		"a broken payload": parts[0] + ".e30=." + parts[2], "another header": token(t, `{"alg":"none"}`), "no header": "." + parts[1] + "." + parts[2],
+		"a longer header": parts[0] + "A." + parts[1] + "." + parts[2], "three dots": good + ".", "one dot": parts[0] + "." + parts[1],
+	} {
+		want, wantErr := Parse(s)
+		got, gotErr := h.Parse(s)
+		if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) || got.Alg != want.Alg || got.KeyID != want.KeyID ||
+			!bytes.Equal(got.payload, want.payload) || !bytes.Equal(got.signature, want.signature) || got.digest != want.digest {
+			t.Errorf("%s: %+v, %v; without memory %+v, %v", name, got, gotErr, want, wantErr)
 		}
 	}
 }

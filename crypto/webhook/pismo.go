@@ -53,6 +53,7 @@ type pismo struct {
 	subjects     []string
 	issuer       string
 	skew, maxAge time.Duration
+	headers      jose.Headers
 	observe      observation
 }
 
@@ -149,7 +150,7 @@ func isAccount(s string) bool {
 }
 
 func (p *pismo) open(m *Message, token string, now time.Time) *Error {
-	jws, err := jose.Parse(token)
+	jws, err := p.headers.Parse(token)
 	if err != nil {
 		return fromJOSE(err)
 	}
@@ -184,6 +185,7 @@ func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time) *Error {
 	if err != nil {
 		return fromJOSE(err)
 	}
+	p.headers.Keep(jws)
 	m.keyID = key.ID
 	c, refusal := p.claims(m, payload)
 	if refusal != nil {
