@@ -31,7 +31,8 @@ records (issuant records tail, list history).
 Four lists belong to no pack. While they hold a value, what has it is declined, whatever
 the rules say:
 
-    kill.bin        a BIN, or its first 6 to 8 digits
+    kill.bin        what begins with these 6 to 8 digits; more of them than the
+                    counterpart sends as BIN stop nothing
     kill.requestor  a token requestor: its id, or its name as apple_pay
     kill.device     a device's reference, device.ref
     kill.card       a card's reference, card.ref

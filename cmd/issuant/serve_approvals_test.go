@@ -166,6 +166,44 @@ func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 	}
 }
 
+func TestAPackThatTheConfigurationNamesAnewWaitsToo(t *testing.T) {
+	t.Parallel()
+	s, pack := newApproved(t)
+	next := filepath.Join(s.dir, "next")
+	for _, name := range []string{"pack.yaml", "rules/r.yaml", "lists/deny_bins.csv"} {
+		write(t, filepath.Join(next, name), strings.Join(readLines(t, filepath.Join(pack, name)), "\n")+"\n", 0o644)
+	}
+	edit(t, filepath.Join(next, "pack.yaml"), "version: '1'", "version: '2'")
+	s.start("--unsafe-first-pack")
+	edit(t, s.path("issuant.yaml"), "pack: "+pack, "pack: "+next)
+	eventually(t, "the pack waits", func() bool { _, waits := s.packs(); return len(waits) == 1 })
+	for i, who := range []string{"eva", "ana"} {
+		if v, _ := s.packs(); v != "1" {
+			t.Error("taken with approvals:", i)
+		}
+		if code, _, errs := s.approve(next, who, who); code != 0 {
+			t.Fatal(errs)
+		}
+	}
+	eventually(t, "the pack is taken", func() bool { v, waits := s.packs(); return v == "2" && waits == nil })
+	// Who may change the configuration cannot switch the approvals off unseen.
+	text := strings.Join(readLines(t, s.path("issuant.yaml")), "\n") + "\n"
+	write(t, s.path("issuant.yaml"), strings.Replace(text, "required: 2", "required: 1", 1), 0o600)
+	eventually(t, "it needs a restart", func() bool {
+		_, text := s.ask("GET", "/readyz", adminToken, "", "")
+		return strings.Contains(text, `"config/approvals"`)
+	})
+	edit(t, filepath.Join(next, "pack.yaml"), "version: '2'", "version: '3'")
+	eventually(t, "the next one waits for two", func() bool {
+		_, text := s.ask("GET", "/metrics", adminToken, "", "")
+		return strings.Contains(text, "issuant_pack_missing_approvals 2\n")
+	})
+	code, out, _ := runTool(t, t.Context(), nil, "doctor", "--config", s.path("issuant.yaml"), "--format", "json")
+	if code != exitFailed || !strings.Contains(out, `"check":"approvals","status":"failed"`) {
+		t.Error(code, out)
+	}
+}
+
 func TestApprovalsOfTheConfigurationAreChecked(t *testing.T) {
 	t.Parallel()
 	s, _ := newApproved(t)

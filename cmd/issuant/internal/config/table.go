@@ -22,9 +22,9 @@ const (
 var top = []setting[Config]{
 	text(Setting{Name: "listen", Flag: "listen", Arg: "ADDRESS", Doc: "host and port of the webhooks; port 0 takes a free one (default 127.0.0.1:8080)"},
 		func(c *Config) *string { return &c.Listen }),
-	text(Setting{Name: "admin", Flag: "admin", Arg: "ADDRESS", Doc: "host and port of health, readiness and metrics (default 127.0.0.1:8081)"},
+	text(Setting{Name: "admin", Flag: "admin", Arg: "ADDRESS", Doc: "host and port of health, readiness, metrics, lists and approvals (default 127.0.0.1:8081)"},
 		func(c *Config) *string { return &c.Admin }),
-	text(Setting{Name: "admin_token", Flag: "admin-token", Arg: "FILE", Doc: "bearer token of the admin address; needed where that is not loopback"},
+	text(Setting{Name: "admin_token", Flag: "admin-token", Arg: "FILE", Doc: "bearer token of the admin address; needed where that is not loopback, and to change lists or approve packs"},
 		func(c *Config) *string { return &c.AdminToken }),
 	text(Setting{Name: "tls_cert", Flag: "tls-cert", Arg: "FILE", Doc: "PEM certificate chain of the webhooks' address (default no TLS)"},
 		func(c *Config) *string { return &c.TLSCert }),

@@ -24,14 +24,24 @@ import (
 type waiting struct {
 	mu       sync.Mutex
 	pack     *rules.Pack // nil: none waits
+	from     string      // the kind of the part that names it: pack or config
 	have     []string    // who has approved it
 	required int
 }
 
-func (w *waiting) set(p *rules.Pack, have ...string) {
+func (w *waiting) set(p *rules.Pack, from string, have ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pack, w.have = p, have
+	w.pack, w.from, w.have = p, from, have
+}
+
+// end forgets the pack that waits, if that part named it.
+func (w *waiting) end(from string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.from == from {
+		w.pack, w.from, w.have = nil, "", nil
+	}
 }
 
 func (w *waiting) get() (*rules.Pack, []string) {
@@ -155,20 +165,20 @@ func waitText(p *rules.Pack, have []string, required int) string {
 }
 
 // awaitApproval tells why the pack of p cannot be taken yet, and waits for what it
-// lacks. The pack in force needs no approval.
-func (s *Server) awaitApproval(p *parts) []config.Fault {
+// lacks. The pack in force needs no approval. from is the kind of the part that changed.
+func (s *Server) awaitApproval(p *parts, from string) []config.Fault {
 	a := p.cfg.Approvals
 	if a == nil || approval.SubjectOf(p.pack) == approval.SubjectOf(s.parts.Load().pack) {
-		s.waits.set(nil)
+		s.waits.end(from)
 		return nil
 	}
 	have, err := s.count(s.fetchCtx, p.pack, p.approvers)
 	if err == nil && len(have) >= a.Required {
-		s.waits.set(nil)
+		s.waits.end(from)
 		s.status.cleared("approvals")
 		return nil
 	}
-	s.waits.set(p.pack, have...)
+	s.waits.set(p.pack, from, have...)
 	msg := waitText(p.pack, have, a.Required)
 	if err != nil {
 		msg = "whether it was approved cannot be read: " + err.Error()
@@ -286,4 +296,35 @@ func (s *Server) getPacks(w http.ResponseWriter, r *http.Request, _ store.Store)
 func writePack(w *canon.Writer, p *rules.Pack) {
 	what, man := approval.SubjectOf(p), p.Manifest()
 	w.Object().Key("pack_id").String(what.Pack).Key("lists_digest").String(what.Lists).Key("name").String(man.Name).Key("version").String(man.Version)
+}
+
+// approvals tells whether the approvers' keys are in order, and whether the pack may be started with.
+func (e *examination) approvals(ctx context.Context, p *parts) {
+	a := e.c.Approvals
+	if a == nil {
+		return
+	}
+	keys, faults := loadApprovers(e.c)
+	if len(faults) > 0 {
+		e.faults(config.ApprovalsKey, faults)
+		return
+	}
+	if p.pack == nil {
+		return // why, another finding tells
+	}
+	db, err := store.Open(ctx, e.c.Store, store.Options{ReadOnly: true})
+	if err != nil {
+		e.add(config.ApprovalsKey, Warning, "the keys are in order; who approved the pack cannot be read from the store")
+		return
+	}
+	defer func() { _ = db.Close() }() // it was only read
+	have, err := ApprovedBy(ctx, db, keys, approval.SubjectOf(p.pack))
+	switch {
+	case err != nil:
+		e.add(config.ApprovalsKey, Failed, "%v", err)
+	case len(have) < a.Required:
+		e.add(config.ApprovalsKey, Failed, "%s", waitText(p.pack, have, a.Required))
+	default:
+		e.add(config.ApprovalsKey, OK, "%s", waitText(p.pack, have, a.Required))
+	}
 }

@@ -49,6 +49,7 @@ func Examine(ctx context.Context, opt Options) []Finding {
 	for _, counterpart := range c.Counterparts {
 		e.keys(ctx, counterpart, p)
 	}
+	e.approvals(ctx, p)
 	e.store(ctx)
 	return e.findings
 }

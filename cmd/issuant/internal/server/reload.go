@@ -348,6 +348,7 @@ func (s *Server) look(force bool) {
 	if s.conf.changed(force) {
 		s.reloadConfig()
 	} else if s.conf.inForce == s.conf.tried && s.status.cleared("config") {
+		s.waits.end("config")
 		s.log.Info("the configuration is again the one in force")
 	}
 	next := s.parts.Load().clone()
@@ -359,11 +360,12 @@ func (s *Server) look(force bool) {
 		}
 		trial, kind := next.clone(), p.kindNow()
 		if faults := p.load(trial); len(faults) > 0 {
+			s.waits.end(p.kind)
 			s.refuse(p, kind, faults)
 			continue
 		}
 		if p.kind == "pack" {
-			if faults := s.awaitApproval(trial); len(faults) > 0 {
+			if faults := s.awaitApproval(trial, p.kind); len(faults) > 0 {
 				s.refuse(p, kind, faults)
 				continue
 			}
@@ -386,7 +388,7 @@ func (s *Server) unchanged(p *part) {
 		return
 	}
 	if p.kind == "pack" {
-		s.waits.set(nil)
+		s.waits.end(p.kind)
 	}
 	if p.kind == "keys" {
 		if k, ok := s.parts.Load().keys[strings.TrimPrefix(p.name, "keys/")].(*fileKeys); ok {
@@ -480,7 +482,7 @@ func (s *Server) reloadConfig() {
 	}
 	s.keepSources(old, next)
 	next.approvers = old.approvers
-	if faults = s.awaitApproval(next); len(faults) > 0 {
+	if faults = s.awaitApproval(next, "config"); len(faults) > 0 {
 		s.refuse(s.conf, "config", faults)
 		return
 	}

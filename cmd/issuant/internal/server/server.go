@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -267,6 +268,11 @@ func (s *Server) announce(c *config.Config, hooks, adm net.Listener) {
 	}
 	if c.Store == config.MemoryStore {
 		s.log.Warn("UNSAFE for production: records, replays and counts are in memory and lost when the process ends")
+	}
+	if u, err := url.Parse(c.Store); err == nil && c.Place("store") == "--store" {
+		if _, has := u.User.Password(); has {
+			s.log.Warn("the command line shows the store's password to everybody on this machine; use ISSUANT_STORE or a password file")
+		}
 	}
 	if c.Durability == "off" {
 		s.log.Warn("durability is off: a crash of the machine can lose records whose answers have left")
