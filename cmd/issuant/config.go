@@ -27,7 +27,7 @@ var perRun = map[string]bool{
 	"help": true, "config": true, "input": true, "request": true, "batch": true, "what-if": true,
 	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true,
 	"journal": true, "after": true, "lines": true, "follow": true, "outcome": true, "refusal": true, "rule": true,
-	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true,
+	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true, "device-id": true,
 }
 
 // configure fills the flags of cmd that were not given: from ISSUANT_* variables,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,8 +15,10 @@ import (
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/cmd/issuant/internal/lists"
+	"github.com/issuant/issuant/cmd/issuant/internal/server"
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
 	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/engine/wire/pismo"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/store"
@@ -34,7 +37,7 @@ the rules say:
     kill.bin        what begins with these 6 to 8 digits; more of them than the
                     counterpart sends as BIN stop nothing
     kill.requestor  a token requestor: its id, or its name as apple_pay
-    kill.device     a device's reference, device.ref
+    kill.device     a device's reference, device.ref (--device-id makes it of an id)
     kill.card       a card's reference, card.ref
 
 A running server is asked at its admin address, with the token of its setting
@@ -48,6 +51,9 @@ type listFlags struct {
 	direct bool // --store was given
 	change lists.Change
 	until  string
+
+	deviceID bool // the value is a device's id, not its reference
+	refKey   string
 }
 
 func (a *app) listCmd() *cobra.Command {
@@ -105,6 +111,8 @@ func (a *app) listChangeCmd(action, short string) *cobra.Command {
 	if action != lists.Remove {
 		cmd.Flags().StringVar(&f.until, "until", "", "when it ends: a `TIME` as 2026-11-24T10:00:00Z, Unix seconds, or from now as 24h or 30d")
 	}
+	cmd.Flags().BoolVar(&f.deviceID, "device-id", false, "VALUE is the id of a device as the counterpart sends it; its reference is meant")
+	cmd.Flags().StringVar(&f.refKey, "ref-key", "", "with --device-id: `FILE` with the key of references, as for serve")
 	return a.listVerb(cmd, f)
 }
 
@@ -169,6 +177,21 @@ func parseUntil(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+// deviceRef makes the reference of a device's id, which then need not leave this process.
+func deviceRef(name, id string) (string, error) {
+	if name == "" || id == "" {
+		return "", usage("--device-id needs an id and --ref-key FILE, the key that serve makes references with")
+	}
+	key, err := server.LoadRefKey(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", usage("--ref-key names a file that does not exist; the key itself does not belong here")
+	}
+	if err != nil {
+		return "", fail(exitRefused, "--ref-key: %w", plainPathError(name, err))
+	}
+	return pismo.DeviceRef(key, id), nil
+}
+
 func (a *app) listChange(f *listFlags) error {
 	c := &f.change
 	c.Now = time.Now().UTC()
@@ -177,6 +200,11 @@ func (a *app) listChange(f *listFlags) error {
 		return err
 	}
 	c.Until = c.Until.Truncate(time.Second)
+	if f.deviceID {
+		if c.Value, err = deviceRef(f.refKey, c.Value); err != nil {
+			return err
+		}
+	}
 	if err := c.Check(); err != nil { // before a card number leaves this process
 		return usage("list %s: %w", c.Action, err)
 	}

@@ -114,6 +114,15 @@ func TestAListChangesWhatServeDecides(t *testing.T) {
 	want("422222", plain)
 	do("remove", "kill.bin", "433333")
 	want("433333", plain)
+	// A device is stopped by its id, which stays with the operator.
+	const device = "356938035643809" // an IMEI passes for a card number
+	withDevice := strings.Replace(body(50), `"original_network_data":{}`, `"original_network_data":{"deviceInfo":{"deviceID":"`+device+`"}}`, 1)
+	do("add", "kill.device", device, "--device-id", "--ref-key", s.path("ref.key"))
+	if _, text := s.send(withDevice, nil); !strings.Contains(text, `"action_code":"05"`) {
+		t.Error("the device:", text)
+	}
+	want("433333", plain)
+	do("remove", "kill.device", device, "--device-id", "--ref-key", s.path("ref.key"))
 	if _, out, _ := s.list("history", "kill.bin"); strings.Count(out, "433333") != 2 || !strings.Contains(out, "a test") {
 		t.Error("history:", out)
 	}
@@ -127,7 +136,7 @@ func TestAListChangesWhatServeDecides(t *testing.T) {
 		t.Error(code, out, errs)
 	}
 	_, out, _ = runTool(t, t.Context(), nil, "records", "tail", "--store", s.path("issuant.db"), "--format", "json", "-n", "100")
-	if n := strings.Count(out, `"kind":"list"`); n != 6 {
+	if n := strings.Count(out, `"kind":"list"`); n != 8 || strings.Contains(out, device) {
 		t.Errorf("%d changes in the chain:\n%s", n, out)
 	}
 	if !strings.Contains(out, `{"name":"kill.bin","digest":"`) || !strings.Contains(out, `"kill_switch:bin"`) {
@@ -278,6 +287,9 @@ func TestListTellsWhatIsWrongWithItsArguments(t *testing.T) {
 		{nil, exitUsage, "say what to do: add, expire, history, remove, show"},
 		{[]string{"add", "kill.bin", "411111"}, exitUsage, "who and why"},
 		{append([]string{"add", "kill.bin", "4111111111111111", "--admin", "127.0.0.1:1"}, who...), exitUsage, "card number"},
+		{append([]string{"add", "kill.device", "x", "--device-id"}, who...), exitUsage, "--ref-key FILE"},
+		{append([]string{"add", "kill.device", "x", "--device-id", "--ref-key", filepath.Join(dir, "none")}, who...), exitUsage, "does not exist"},
+		{append([]string{"add", "kill.device", "x", "--device-id", "--ref-key", filepath.Join(dir, "t")}, who...), exitRefused, "ID:HEX"},
 		{append([]string{"add", "kill.bin", "411111", "--until", "soon"}, who...), exitUsage, "--until is no time"},
 		{append([]string{"add", "kill.bin", "411111", "--until", "-1h"}, who...), exitUsage, "past"},
 		{append([]string{"add", "kill.bin", "411111", "--until", "4000d"}, who...), exitUsage, "3650 days"},

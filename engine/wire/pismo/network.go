@@ -58,7 +58,7 @@ func (d *decoding) vts(root strictjson.Cursor) {
 	d.cvv(root)
 	d.avs(root)
 
-	d.keyedRef(d.c.facts.deviceRef, "device", device, "deviceID", "deviceId")
+	d.keyedRef(d.c.facts.deviceRef, deviceDomain, device, "deviceID", "deviceId")
 	d.lower(d.c.facts.deviceType, device, "deviceType")
 	d.lower(d.c.facts.deviceOs, device, "osType")
 	d.verbatim(d.c.facts.deviceLanguage, device, "deviceLanguageCode")
@@ -98,7 +98,7 @@ func (d *decoding) mdes(root strictjson.Cursor) {
 	d.accountRef(top, "accountIdHash")
 	d.unverifiedInsights(d.group(root, "securityServicesInsights"))
 
-	d.keyedRef(d.c.facts.deviceRef, "device", device, "serialNumber")
+	d.keyedRef(d.c.facts.deviceRef, deviceDomain, device, "serialNumber")
 	d.lower(d.c.facts.deviceType, device, "formFactor")
 	d.lower(d.c.facts.deviceOs, device, "osName")
 	d.ip(where, false, "sourceIp", "deviceIpAddress")
