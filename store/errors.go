@@ -17,8 +17,9 @@ var (
 	ErrLocked = code.New(code.Store, "store: another process owns the file")
 	// ErrUnavailable: the store cannot be reached, or failed.
 	ErrUnavailable = code.New(code.Store, "store: unavailable")
-	// ErrVersion: a newer release of this module wrote the store.
-	ErrVersion = code.New(code.Version, "store: written by a newer version")
+	// ErrVersion: a newer release of this module wrote the store, or an older one a store that
+	// is opened for reading only.
+	ErrVersion = code.New(code.Version, "store: written by another version")
 	// ErrDamaged: what the store holds is not what was written.
 	ErrDamaged = code.New(code.Store, "store: damaged")
 	// ErrClosed: the store was closed.
