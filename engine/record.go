@@ -66,7 +66,7 @@ func CardOf(ev *Event, form CardForm) Card {
 	}
 	if form != CardBIN {
 		ref := ev.Text("card.ref")
-		if maskPAN(ref) != ref && rules.LooksLikePAN(ref) {
+		if rules.LooksLikePAN(ref) {
 			ref = ""
 		}
 		return Card{Ref: ref}

@@ -28,7 +28,7 @@ const (
 type Facts struct {
 	schema *Schema
 	has    [MaxFields / 64]uint64 // bit by index
-	// The values, by Schema.column: texts of String fields, and numbers of all
+	// The values, by slot.column: texts of String fields, and numbers of all
 	// others: an int, a bool (0 or 1), the bits of a float, the nanoseconds since
 	// 1970 of a time, the index into lists.
 	texts []string
@@ -120,19 +120,19 @@ func (f *Facts) put(i int, v any) {
 }
 
 func (f *Facts) putText(i int, s string) {
-	f.texts[f.schema.column[i]] = s
+	f.texts[f.schema.slots[i].column] = s
 	f.has[i>>6] |= 1 << (i & 63)
 }
 
 func (f *Facts) putNum(i int, n int64) {
-	f.nums[f.schema.column[i]] = n
+	f.nums[f.schema.slots[i].column] = n
 	f.has[i>>6] |= 1 << (i & 63)
 }
 
 func (f *Facts) drop(i int) {
 	f.has[i>>6] &^= 1 << (i & 63)
 	if f.of(i, String) {
-		f.texts[f.schema.column[i]] = ""
+		f.texts[f.schema.slots[i].column] = ""
 	}
 }
 
@@ -153,10 +153,10 @@ func (f *Facts) putStrings(i int, list []string) {
 	f.putNum(i, int64(len(f.lists)-1))
 }
 
-func (f *Facts) num(i int) int64 { return f.nums[f.schema.column[i]] }
+func (f *Facts) num(i int) int64 { return f.nums[f.schema.slots[i].column] }
 
 // of reports whether the field of index i has that type.
-func (f *Facts) of(i int, t Type) bool { return f.schema.fields[i].Type == t }
+func (f *Facts) of(i int, t Type) bool { return f.schema.slots[i].typ == t }
 
 // SetString sets the String field of index i; ok is false, and nothing is changed,
 // when the field is of another type or the text does not fit: longer than
@@ -313,9 +313,9 @@ func (f *Facts) At(i int) any {
 	if !f.Present(i) {
 		return nil
 	}
-	switch f.schema.fields[i].Type {
+	switch f.schema.slots[i].typ {
 	case String:
-		return f.texts[f.schema.column[i]]
+		return f.texts[f.schema.slots[i].column]
 	case Int:
 		return f.num(i)
 	case Float:
@@ -333,10 +333,11 @@ func (f *Facts) At(i int) any {
 // StringAt returns the String fact of index i; ok is false when it is absent or of
 // another type. The other typed readers do likewise.
 func (f *Facts) StringAt(i int) (s string, ok bool) {
-	if !f.Present(i) || !f.of(i, String) {
+	at := f.schema.slots[i]
+	if !f.Present(i) || at.typ != String {
 		return "", false
 	}
-	return f.texts[f.schema.column[i]], true
+	return f.texts[at.column], true
 }
 
 // IntAt returns an Int fact.
@@ -388,7 +389,7 @@ func (f *Facts) Get(name string) any {
 // Text returns a String fact, "" when it is absent or of another type.
 func (f *Facts) Text(name string) string {
 	if i, ok := f.schema.Lookup(name); ok && f.of(i, String) {
-		return f.texts[f.schema.column[i]]
+		return f.texts[f.schema.slots[i].column]
 	}
 	return ""
 }

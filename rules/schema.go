@@ -60,8 +60,14 @@ type Schema struct {
 	index   map[string]int
 	groups  map[string]bool
 
-	column []int // by field: its place among the texts or the numbers of Facts
-	texts  int   // how many fields are texts
+	slots []slot // by field; small, since every read of a fact looks here
+	texts int    // how many fields are texts
+}
+
+// slot is the place of a fact among the texts or the numbers of Facts.
+type slot struct {
+	typ    Type
+	column uint16
 }
 
 // ErrSchema is wrapped by every error of NewSchema.
@@ -109,10 +115,10 @@ func (s *Schema) add(f Field) error {
 	s.index[f.Name] = len(s.fields)
 	s.fields = append(s.fields, f)
 	if f.Type == String {
-		s.column = append(s.column, s.texts)
+		s.slots = append(s.slots, slot{f.Type, uint16(s.texts)})
 		s.texts++
 	} else {
-		s.column = append(s.column, len(s.fields)-1-s.texts)
+		s.slots = append(s.slots, slot{f.Type, uint16(len(s.fields) - 1 - s.texts)})
 	}
 	return nil
 }

@@ -81,8 +81,7 @@ func loweredComparison(n *ast.BinaryNode, info map[ast.Node]*typed, f func(a, b 
 	y, okY := operandOf(n.Right, info)
 	switch l, r := info[n.Left].val, info[n.Right].val; {
 	case okX && isText(r) && (n.Operator == "==" || n.Operator == "!="):
-		want, same := r.(string), n.Operator == "=="
-		return textLeaf(x, func(s string) bool { return (s == want) == same })
+		return equalLeaf(x, r.(string), n.Operator == "==")
 	case okX && info[n.Left].kind == kInt && isInt(r):
 		return intLeaf(x, n.Operator, r.(int64))
 	case okX && info[n.Left].kind == kFloat && isExact(r):
@@ -246,12 +245,36 @@ func (x operand) text(env *rules.Env) (string, bool) {
 // textLeaf, intLeaf, boolLeaf and listLeaf are leafOf for operands of one type, whose values
 // need no memory.
 func textLeaf(x operand, holds func(s string) bool) direct {
+	if field := x.field; x.instead == nil {
+		return func(env *rules.Env) rules.Truth {
+			s, ok := env.Facts.StringAt(field)
+			if !ok {
+				return rules.Unknown
+			}
+			return truthOf(holds(s))
+		}
+	}
 	return func(env *rules.Env) rules.Truth {
 		s, ok := x.text(env)
 		if !ok {
 			return rules.Unknown
 		}
 		return truthOf(holds(s))
+	}
+}
+
+// equalLeaf is the most frequent leaf: a text that is, or is not, a constant.
+func equalLeaf(x operand, want string, same bool) direct {
+	field, instead := x.field, rules.Unknown
+	if s, ok := x.instead.(string); ok {
+		instead = truthOf((s == want) == same)
+	}
+	return func(env *rules.Env) rules.Truth {
+		s, ok := env.Facts.StringAt(field)
+		if !ok {
+			return instead
+		}
+		return truthOf((s == want) == same)
 	}
 }
 
