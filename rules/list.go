@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
@@ -132,4 +133,22 @@ func LooksLikePAN(s string) bool {
 		}
 	}
 	return n >= 13 && luhn.Valid(digits[:n])
+}
+
+// HoldsPAN reports whether something that LooksLikePAN stands in s: a run of digits,
+// a word of digits and hyphens, or a run of digits, blanks and hyphens.
+func HoldsPAN(s string) bool {
+	digit := func(r rune) bool { return r >= '0' && r <= '9' }
+	for _, within := range [...]func(rune) bool{
+		digit,
+		func(r rune) bool { return digit(r) || r == '-' },
+		func(r rune) bool { return digit(r) || r == '-' || r == ' ' },
+	} {
+		for _, run := range strings.FieldsFunc(s, func(r rune) bool { return !within(r) }) {
+			if LooksLikePAN(run) {
+				return true
+			}
+		}
+	}
+	return false
 }

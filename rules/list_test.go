@@ -97,3 +97,15 @@ func TestExpiryTellsAnEntryThatHasEnded(t *testing.T) {
 		}
 	}
 }
+
+func TestHoldsPANFindsACardNumberAmongOtherText(t *testing.T) {
+	for s, want := range map[string]bool{
+		"4111111111111111": true, "4111 1111 1111 1111": true, "4111-1111-1111-1111": true, "card 4111111111111111!": true,
+		"12 4111111111111111": true, "12 4111-1111-1111-1111": true, "no 4111 1111 1111 1111.": true, "-4111111111111111-": true,
+		"4111111111111112": false, "k1:5d41402abc4b2a76b9719d911017c592": false, "40010030273": false, "": false, "2026-11-23 10:00": false,
+	} {
+		if got := rules.HoldsPAN(s); got != want {
+			t.Errorf("%q: %v", s, got)
+		}
+	}
+}

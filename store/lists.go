@@ -63,33 +63,16 @@ func checkList(list, value, who, why string, at time.Time) error {
 		return bad("the name of a list has 1 to %d letters, digits, _, - and dots", MaxListName)
 	case !plain(value, MaxListValue):
 		return bad("a value of a list has 1 to %d bytes of text", MaxListValue)
-	case holdsPAN(value):
+	case rules.HoldsPAN(value):
 		return bad("a value looks like a card number; lists hold keyed references")
 	case !plain(who, MaxText) || !plain(why, MaxText):
 		return bad("who and why of a change have 1 to %d bytes of text", MaxText)
-	case holdsPAN(who) || holdsPAN(why):
+	case rules.HoldsPAN(who) || rules.HoldsPAN(why):
 		return bad("who or why holds what looks like a card number")
 	case at.IsZero():
 		return bad("a change has an instant")
 	}
 	return nil
-}
-
-// holdsPAN reports whether a run of digits, or of digits, blanks and hyphens, looks
-// like a card number.
-func holdsPAN(s string) bool {
-	digit := func(r rune) bool { return r >= '0' && r <= '9' }
-	for _, other := range []func(rune) bool{
-		func(r rune) bool { return !digit(r) },
-		func(r rune) bool { return !digit(r) && r != ' ' && r != '-' },
-	} {
-		for _, run := range strings.FieldsFunc(s, other) {
-			if rules.LooksLikePAN(strings.Trim(run, " -")) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // plain: text on one line, without anything that a terminal would obey.
@@ -275,7 +258,7 @@ func (s *sqlStore) ListVersion(ctx context.Context) (uint64, error) {
 
 // PutApproval implements Store.
 func (s *sqlStore) PutApproval(ctx context.Context, a Approval) (uint64, error) {
-	if !plain(a.Pack, MaxText) || !plain(a.Lists, MaxText) || !plain(a.Approver, MaxText) || holdsPAN(a.Approver) || a.At.IsZero() {
+	if !plain(a.Pack, MaxText) || !plain(a.Lists, MaxText) || !plain(a.Approver, MaxText) || rules.HoldsPAN(a.Approver) || a.At.IsZero() {
 		return 0, fmt.Errorf("%w: an approval has a pack, its lists, an approver and an instant; texts have 1 to %d bytes", ErrConfig, MaxText)
 	}
 	if a.Signed != "" && !plain(a.Signed, MaxSigned) {

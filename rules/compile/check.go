@@ -192,7 +192,7 @@ func (c *checker) float(n *ast.FloatNode) *typed {
 }
 
 func (c *checker) str(n *ast.StringNode) *typed {
-	if holdsPAN(n.Value) {
+	if rules.HoldsPAN(n.Value) {
 		return c.fail(n, "R0421", "this text looks like a card number", "compare card.ref with a keyed reference, or card.bin and card.last4")
 	}
 	return constant(kString, n.Value)

@@ -130,7 +130,7 @@ func (r *reader) entry(rows *csv.Reader, row []string) (e rules.ListEntry, ok bo
 	}
 	e.Value, e.Note = row[0], strings.Clone(row[2])
 	switch {
-	case holdsPAN(row[0]) || holdsPAN(row[2]):
+	case rules.HoldsPAN(row[0]) || rules.HoldsPAN(row[2]):
 		r.at(rows, 0, "R0504", "the row holds what looks like a card number", "lists hold keyed references, BINs and ids; the card's reference is card.ref")
 		return e, false
 	case row[0] == "" || strings.TrimSpace(row[0]) != row[0]:

@@ -176,20 +176,3 @@ func panAt(s string, i int) int {
 	}
 	return end
 }
-
-// holdsPAN reports whether some maximal run of digits in s, blanks and hyphens
-// aside, looks like a card number.
-func holdsPAN(s string) bool {
-	run := func(r rune) bool { return (r < '0' || r > '9') && r != ' ' && r != '-' }
-	for _, part := range strings.FieldsFunc(s, run) {
-		if rules.LooksLikePAN(part) {
-			return true
-		}
-		for _, word := range strings.Fields(part) {
-			if rules.LooksLikePAN(word) {
-				return true
-			}
-		}
-	}
-	return false
-}

@@ -63,7 +63,7 @@ func CheckName(p *rules.Pack, name string) error {
 	if slices.Contains(names, name) {
 		return nil
 	}
-	if HoldsPAN(name) || len(name) > store.MaxListName {
+	if rules.HoldsPAN(name) || len(name) > store.MaxListName {
 		return fmt.Errorf("%w: %w: what stands for its name is too long, or looks like a card number", ErrChange, ErrUnknown)
 	}
 	hint := "; there are " + strings.Join(names, ", ")
@@ -83,13 +83,13 @@ func (c *Change) Check() error {
 		return refused("the value is missing")
 	case len(c.Value) > rules.MaxListValue || !plain(c.Value) || strings.TrimSpace(c.Value) != c.Value:
 		return refused("a value has 1 to %d bytes of text on one line, and no blank at its ends", rules.MaxListValue)
-	case HoldsPAN(c.Value):
+	case rules.HoldsPAN(c.Value):
 		return refused("the value looks like a card number; lists hold keyed references, BINs and ids; a card's reference is card.ref")
 	case c.Who == "" || c.Why == "":
 		return refused("who and why are needed: they stand in the chain of records")
 	case len(c.Who) > store.MaxText || len(c.Why) > store.MaxText || !plain(c.Who) || !plain(c.Why) || strings.TrimSpace(c.Who) == "" || strings.TrimSpace(c.Why) == "":
 		return refused("who and why have 1 to %d bytes of text on one line", store.MaxText)
-	case HoldsPAN(c.Who) || HoldsPAN(c.Why):
+	case rules.HoldsPAN(c.Who) || rules.HoldsPAN(c.Why):
 		return refused("who or why holds what looks like a card number")
 	case c.Action == Remove && !c.Until.IsZero():
 		return refused("what is removed has no end; expire it to end it later")
@@ -205,21 +205,4 @@ func put(ctx context.Context, s store.Store, e store.ListEntry) (Done, error) {
 // plain: text on one line that a terminal does not obey.
 func plain(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }) < 0
-}
-
-// HoldsPAN reports whether a run of digits, or of digits, blanks and hyphens, looks
-// like a card number.
-func HoldsPAN(s string) bool {
-	digit := func(r rune) bool { return r >= '0' && r <= '9' }
-	for _, other := range []func(rune) bool{
-		func(r rune) bool { return !digit(r) },
-		func(r rune) bool { return !digit(r) && r != ' ' && r != '-' },
-	} {
-		for _, run := range strings.FieldsFunc(s, other) {
-			if rules.LooksLikePAN(strings.Trim(run, " -")) {
-				return true
-			}
-		}
-	}
-	return false
 }
