@@ -133,7 +133,7 @@ func (a *app) serverOptions(cmd *cobra.Command, flags rawFlags) (server.Options,
 	c, _ := load()
 	b := build()
 	return server.Options{
-		Load: load, ConfigFile: name, Log: a.logger(c),
+		Load: load, ConfigFile: name, Log: a.logger(c), Now: a.clock,
 		Build: server.Build{Version: b.version, Commit: b.commit, Go: runtime.Version()},
 	}, nil
 }

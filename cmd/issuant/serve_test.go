@@ -29,6 +29,7 @@ type served struct {
 	ended  chan int
 	log    *logBuffer
 	client *http.Client
+	clock  func() time.Time // of the server; nil = time.Now
 }
 
 // logBuffer is standard error, for several goroutines.
@@ -137,7 +138,7 @@ func (s *served) start(args ...string) *served {
 	s.stop, s.ended = stop, make(chan int, 1)
 	args = append([]string{"serve", "--config", s.path("issuant.yaml")}, args...)
 	go func() {
-		s.ended <- run(ctx, args, &stdio{in: strings.NewReader(""), out: io.Discard, err: s.log, width: func() int { return 0 }})
+		s.ended <- run(ctx, args, &stdio{in: strings.NewReader(""), out: io.Discard, err: s.log, width: func() int { return 0 }, clock: s.clock})
 	}()
 	eventually(s.t, "it serves: "+s.log.String(), func() bool {
 		select {

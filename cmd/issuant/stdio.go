@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -16,7 +17,8 @@ type stdio struct {
 	outTerminal bool
 	errTerminal bool
 	env         []string
-	width       func() int // cells of the window; 0 = not a terminal
+	width       func() int       // cells of the window; 0 = not a terminal
+	clock       func() time.Time // what serve goes by; nil = time.Now
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
