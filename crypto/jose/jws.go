@@ -124,18 +124,14 @@ func (j *JWS) decode(token []byte, first, second int) error {
 // written in another case means a sender and a reader that see different headers.
 var known = []string{"alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
 
-// docs keeps the memory into which headers are read; nothing of a header stays there.
-var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
-
 func (j *JWS) header(data []byte) error {
-	doc := docs.Get().(*strictjson.Doc)
-	defer func() {
-		doc.Reset()
-		docs.Put(doc)
-	}()
-	err := doc.Parse(data, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
+	doc, err := strictjson.Read(data, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
+	if err != nil {
+		return malformed("header is not a strict JSON object")
+	}
+	defer doc.Release()
 	h := doc.Root()
-	if err != nil || h.Kind() != strictjson.Object {
+	if h.Kind() != strictjson.Object {
 		return malformed("header is not a strict JSON object")
 	}
 	if h.MisCased(known) {

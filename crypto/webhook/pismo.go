@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/jose"
@@ -220,20 +219,16 @@ type pismoClaims struct {
 // refused, since another reader may take it for the real one.
 var pismoNames = []string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
 
-// docs keeps the memory into which claims are read; nothing of a token stays there.
-var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
-
 // claims reads the payload, whose signature holds already: whatever is wrong with
 // it now is ErrClaims.
 func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Error) {
-	doc := docs.Get().(*strictjson.Doc)
-	defer func() {
-		doc.Reset()
-		docs.Put(doc)
-	}()
-	err := doc.Parse(payload, claimsLimits)
+	doc, err := strictjson.Read(payload, claimsLimits)
+	if err != nil {
+		return c, refuse(ErrClaims, "payload is not a strict JSON object")
+	}
+	defer doc.Release()
 	v := doc.Root()
-	if err != nil || v.Kind() != strictjson.Object {
+	if v.Kind() != strictjson.Object {
 		return c, refuse(ErrClaims, "payload is not a strict JSON object")
 	}
 	if v.MisCased(pismoNames) {

@@ -51,9 +51,6 @@ func (d *Doc) reset(text string) {
 	d.extra = d.extra[:0]
 }
 
-// Reset forgets the text and lets a Doc that held a large one shrink.
-func (d *Doc) Reset() { d.reset("") }
-
 func (d *Doc) get(s span) string {
 	if s.to != 0 {
 		return d.text[s.from:s.to]

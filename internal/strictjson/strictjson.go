@@ -97,19 +97,32 @@ func (e *Error) Code() uint32 { return uint32(code.JSON) }
 // Parse reads exactly one JSON value, with blanks before and after it. The
 // result shares no memory with data.
 func Parse(data []byte, lim Limits) (Value, error) {
-	d := docs.Get().(*Doc)
-	defer func() {
-		d.Reset()
-		docs.Put(d)
-	}()
-	if err := d.Parse(data, lim); err != nil {
+	d, err := Read(data, lim)
+	if err != nil {
 		return Value{}, err
 	}
+	defer d.Release()
 	return d.Root().Value(), nil
 }
 
-// docs keeps the tapes of Parse for reuse; nothing of a text stays in them.
+// docs keeps the tapes of Read for reuse; nothing of a text stays in them.
 var docs = sync.Pool{New: func() any { return new(Doc) }}
+
+// Read is Doc.Parse into a Doc that was used before. The caller releases it.
+func Read(data []byte, lim Limits) (*Doc, error) {
+	d := docs.Get().(*Doc)
+	if err := d.Parse(data, lim); err != nil {
+		d.Release()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Release gives d back to Read; its cursors are void from then on.
+func (d *Doc) Release() {
+	d.reset("")
+	docs.Put(d)
+}
 
 // Parse reads exactly one JSON value, with blanks before and after it, in the
 // place of what d held. d shares no memory with data. After an error d is empty.

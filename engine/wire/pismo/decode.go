@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -35,28 +34,24 @@ const digestPrefix = 32
 // reference; pan_test.go plants one in every place.
 type decoding struct {
 	c       *Codec
-	doc     *strictjson.Doc
 	ev      *engine.Event
 	unknown int
 }
 
-// docs keeps the memory into which bodies are read; nothing of a body stays there.
-var docs = sync.Pool{New: func() any { return new(strictjson.Doc) }}
-
 func (c *Codec) decode(m message) (*engine.Decoded, error) {
-	doc := docs.Get().(*strictjson.Doc)
-	defer func() {
-		doc.Reset()
-		docs.Put(doc)
-	}()
-	out := new(result)
-	out.facts.Init(rules.EventV1())
-	out.event.Facts, out.Event = &out.facts, &out.event
-	d := &decoding{c: c, doc: doc, ev: out.Event}
-	root, err := d.parse(m.body)
+	doc, err := parse(m.body)
 	if err != nil {
 		return nil, err
 	}
+	defer doc.Release()
+	root := doc.Root()
+	if root.Kind() != strictjson.Object {
+		return nil, failAt(root.Off(), "", "must be an object, not "+root.Kind().String())
+	}
+	out := new(result)
+	out.facts.Init(rules.EventV1())
+	out.event.Facts, out.Event = &out.facts, &out.event
+	d := &decoding{c: c, ev: out.Event}
 	if d.unknown, err = bodyShape.check(root, ""); err != nil {
 		return nil, err
 	}
@@ -86,19 +81,17 @@ type result struct {
 }
 
 // parse reads the body; the error names no place that the sender named.
-func (d *decoding) parse(body []byte) (v strictjson.Cursor, err error) {
-	if err := d.doc.Parse(body, strictjson.Limits{MaxBytes: MaxBody, MaxDepth: MaxDepth, MaxValues: MaxValues}); err != nil {
-		var bad *strictjson.Error
-		if !errors.As(err, &bad) {
-			return v, &engine.DecodeError{Offset: -1, Msg: "is not strict JSON"}
-		}
-		clean := &strictjson.Error{Offset: bad.Offset, Pointer: bodyShape.clipPointer(bad.Pointer), Msg: bad.Msg}
-		return v, &engine.DecodeError{Offset: clean.Offset, Pointer: clean.Pointer, Msg: clean.Msg, Err: clean}
+func parse(body []byte) (*strictjson.Doc, error) {
+	doc, err := strictjson.Read(body, strictjson.Limits{MaxBytes: MaxBody, MaxDepth: MaxDepth, MaxValues: MaxValues})
+	if err == nil {
+		return doc, nil
 	}
-	if v = d.doc.Root(); v.Kind() != strictjson.Object {
-		return v, failAt(v.Off(), "", "must be an object, not "+v.Kind().String())
+	var bad *strictjson.Error
+	if !errors.As(err, &bad) {
+		return nil, &engine.DecodeError{Offset: -1, Msg: "is not strict JSON"}
 	}
-	return v, nil
+	clean := &strictjson.Error{Offset: bad.Offset, Pointer: bodyShape.clipPointer(bad.Pointer), Msg: bad.Msg}
+	return nil, &engine.DecodeError{Offset: clean.Offset, Pointer: clean.Pointer, Msg: clean.Msg, Err: clean}
 }
 
 func failAt(offset int, pointer, msg string) *engine.DecodeError {
