@@ -162,7 +162,7 @@ func (f *Facts) of(i int, t Type) bool { return f.schema.slots[i].typ == t }
 // when the field is of another type or the text does not fit: longer than
 // MaxStringFact bytes or not UTF-8.
 func (f *Facts) SetString(i int, s string) (ok bool) {
-	if !f.of(i, String) || len(s) > MaxStringFact || !utf8.ValidString(s) {
+	if !f.of(i, String) || textFault(s) != "" {
 		return false
 	}
 	f.putText(i, s)
@@ -210,13 +210,8 @@ func (f *Facts) SetTime(i int, at time.Time) (ok bool) {
 // SetStrings sets the Strings field of index i to list, which belongs to f from then
 // on; ok is false when the field is of another type or the list does not fit.
 func (f *Facts) SetStrings(i int, list []string) (ok bool) {
-	if !f.of(i, Strings) || len(list) > MaxListFact {
+	if !f.of(i, Strings) || listFault(list) != "" {
 		return false
-	}
-	for _, s := range list {
-		if len(s) > MaxStringFact || !utf8.ValidString(s) {
-			return false
-		}
 	}
 	f.putStrings(i, list)
 	return true
@@ -262,13 +257,21 @@ func coerce(t Type, v any) (any, string) {
 }
 
 func checkString(s string) (any, string) {
-	if len(s) > MaxStringFact {
-		return nil, fmt.Sprintf("is longer than %d bytes", MaxStringFact)
-	}
-	if !utf8.ValidString(s) {
-		return nil, "is not UTF-8"
+	if msg := textFault(s); msg != "" {
+		return nil, msg
 	}
 	return s, ""
+}
+
+// textFault says why a text is no String fact, "" when it is one.
+func textFault(s string) string {
+	switch {
+	case len(s) > MaxStringFact:
+		return fmt.Sprintf("is longer than %d bytes", MaxStringFact)
+	case !utf8.ValidString(s):
+		return "is not UTF-8"
+	}
+	return ""
 }
 
 // checkTime keeps instants in the range in which nanoseconds fit 64 bits, so
@@ -286,15 +289,23 @@ func inYears(at time.Time) bool {
 }
 
 func checkStrings(list []string) (any, string) {
-	if len(list) > MaxListFact {
-		return nil, fmt.Sprintf("has more than %d items", MaxListFact)
-	}
-	for _, s := range list {
-		if _, msg := checkString(s); msg != "" {
-			return nil, "has an item that " + msg
-		}
+	if msg := listFault(list); msg != "" {
+		return nil, msg
 	}
 	return append(make([]string, 0, len(list)), list...), ""
+}
+
+// listFault says why a list is no Strings fact, "" when it is one.
+func listFault(list []string) string {
+	if len(list) > MaxListFact {
+		return fmt.Sprintf("has more than %d items", MaxListFact)
+	}
+	for _, s := range list {
+		if msg := textFault(s); msg != "" {
+			return "has an item that " + msg
+		}
+	}
+	return ""
 }
 
 // Unset makes the fact absent. Unknown names are ignored.
@@ -388,8 +399,9 @@ func (f *Facts) Get(name string) any {
 
 // Text returns a String fact, "" when it is absent or of another type.
 func (f *Facts) Text(name string) string {
-	if i, ok := f.schema.Lookup(name); ok && f.of(i, String) {
-		return f.texts[f.schema.slots[i].column]
+	if i, ok := f.schema.Lookup(name); ok {
+		s, _ := f.StringAt(i)
+		return s
 	}
 	return ""
 }

@@ -211,7 +211,7 @@ func (p *Pack) runSections(env *Env, run *Run) {
 	for i, cond := range p.sections {
 		v := &run.Sections[i]
 		v.Ran = true
-		v.Truth, v.Code = p.judge(cond, cond.Cost(), env, &run.Cost)
+		v.Truth, v.Code = p.judge(cond, nil, cond.Cost(), env, &run.Cost)
 		if v.Hit = v.Truth == True; v.Hit {
 			run.Section = i
 			return
@@ -229,22 +229,26 @@ func (p *Pack) runRules(env *Env, run *Run, shadow bool) {
 		}
 		v := &run.Verdicts[i]
 		v.Ran = true
-		if next := run.Cost + p.costs[i]; same && p.quick[i] != nil && next <= p.manifest.MaxCost {
-			run.Cost, v.Truth = next, p.quick[i](env)
-		} else {
-			v.Truth, v.Code = p.judge(cond, p.costs[i], env, &run.Cost)
+		quick := p.quick[i]
+		if !same {
+			quick = nil
 		}
+		v.Truth, v.Code = p.judge(cond, quick, p.costs[i], env, &run.Cost)
 		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
 	}
 }
 
-func (p *Pack) judge(cond Condition, worst int64, env *Env, cost *int64) (Truth, code.Code) {
+// judge runs a condition, by its Direct form when quick is not nil, within the budget.
+func (p *Pack) judge(cond Condition, quick func(*Env) Truth, worst int64, env *Env, cost *int64) (Truth, code.Code) {
 	next := *cost + worst
 	if next > p.manifest.MaxCost {
 		*cost = p.manifest.MaxCost
 		return Error, code.Cost
 	}
 	*cost = next
+	if quick != nil {
+		return quick(env), code.OK
+	}
 	return cond.Judge(env)
 }
 

@@ -83,10 +83,10 @@ func loweredComparison(n *ast.BinaryNode, info map[ast.Node]*typed, f func(a, b 
 	case okX && isText(r) && (n.Operator == "==" || n.Operator == "!="):
 		return equalLeaf(x, r.(string), n.Operator == "==")
 	case okX && info[n.Left].kind == kInt && isInt(r):
-		return intLeaf(x, n.Operator, r.(int64))
+		return numberLeaf(x, (*rules.Facts).IntAt, n.Operator, r.(int64))
 	case okX && info[n.Left].kind == kFloat && isExact(r):
 		k, _ := exactFloat(r)
-		return floatLeaf(x, n.Operator, k)
+		return numberLeaf(x, (*rules.Facts).FloatAt, n.Operator, k)
 	case okX && r != nil:
 		return leafOf(x, func(v any) bool { return f(v, r) == true })
 	case okY && l != nil:
@@ -242,7 +242,7 @@ func (x operand) text(env *rules.Env) (string, bool) {
 	return s, ok
 }
 
-// textLeaf, intLeaf, boolLeaf and listLeaf are leafOf for operands of one type, whose values
+// textLeaf, numberLeaf, boolLeaf and listLeaf are leafOf for operands of one type, whose values
 // need no memory.
 func textLeaf(x operand, holds func(s string) bool) direct {
 	if field := x.field; x.instead == nil {
@@ -311,13 +311,13 @@ func ordersOf(op string) orders {
 	}
 }
 
-// intLeaf compares an Int operand with a constant.
-func intLeaf(x operand, op string, k int64) direct {
+// numberLeaf compares a number of one type with a constant of that type.
+func numberLeaf[T int64 | float64](x operand, read func(*rules.Facts, int) (T, bool), op string, k T) direct {
 	o := ordersOf(op)
 	return func(env *rules.Env) rules.Truth {
-		n, ok := env.Facts.IntAt(x.field)
+		n, ok := read(env.Facts, x.field)
 		if !ok {
-			if n, ok = x.instead.(int64); !ok {
+			if n, ok = x.instead.(T); !ok {
 				return rules.Unknown
 			}
 		}
@@ -337,20 +337,6 @@ func exactFloat(v any) (k float64, ok bool) {
 		return float64(v), v >= -exactInt && v <= exactInt
 	}
 	return 0, false
-}
-
-// floatLeaf compares a Float operand with a constant.
-func floatLeaf(x operand, op string, k float64) direct {
-	o := ordersOf(op)
-	return func(env *rules.Env) rules.Truth {
-		f, ok := env.Facts.FloatAt(x.field)
-		if !ok {
-			if f, ok = x.instead.(float64); !ok {
-				return rules.Unknown
-			}
-		}
-		return truthOf(f < k && o.less || f == k && o.equal || f > k && o.greater)
-	}
 }
 
 // leafOf is unknown where the operand is absent.
