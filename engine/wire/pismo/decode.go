@@ -52,7 +52,7 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 	out.facts.Init(rules.EventV1())
 	out.event.Facts, out.Event = &out.facts, &out.event
 	d := &decoding{c: c, ev: out.Event}
-	if d.unknown, err = bodyShape.check(root, ""); err != nil {
+	if d.unknown, err = checkNames(root); err != nil {
 		return nil, err
 	}
 	b := d.page(object{root, ""})

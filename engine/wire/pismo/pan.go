@@ -23,9 +23,20 @@ var panNames = setOf("pan", "fpan", "cardpan", "fundingpan", "primaryaccountnumb
 // survey is what one walk over the network's data finds: unknown names, and the
 // number of the card.
 type survey struct {
-	unknown int
-	named   string // first number under one of panNames
-	loose   string // first number in a member that this package does not know
+	unknown   int
+	named     string // first number under one of panNames
+	loose     string // first number in a member that this package does not know
+	namesOnly bool   // look at names that this package may know, and at nothing else
+}
+
+// checkNames refuses mis-cased names of the body and counts unknown ones; what the
+// network sent is look's.
+func checkNames(root strictjson.Cursor) (unknown int, err error) {
+	s := survey{namesOnly: true}
+	if wrong := s.walk(root, "", bodyShape, true, true); wrong != nil {
+		return 0, wrong
+	}
+	return s.unknown, nil
 }
 
 // look walks over the network's data, of which sh is what this package knows, and
@@ -50,7 +61,11 @@ func (f *survey) pan() string {
 // nothing; known tells whether v itself stands under a known name, check whether
 // names are held against sh: in lists nobody knows what stands.
 func (f *survey) walk(v strictjson.Cursor, name string, sh *shape, known, check bool) *engine.DecodeError {
-	switch v.Kind() {
+	kind := v.Kind()
+	if f.namesOnly && (sh == nil || kind != strictjson.Object) {
+		return nil
+	}
+	switch kind {
 	case strictjson.Object:
 		return f.object(v, sh, known, check && sh != nil)
 	case strictjson.Array:
@@ -69,7 +84,7 @@ func (f *survey) object(v strictjson.Cursor, sh *shape, known, check bool) *engi
 		child, ok := sh.child(name)
 		if check && !ok {
 			if sh.misCased(name) {
-				return failAt(m.NameOff(), "", misCasedMsg)
+				return failAt(m.NameOff(), "", "a name here differs from a known one only in case")
 			}
 			f.unknown++
 		}

@@ -4,9 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/issuant/issuant/engine"
-	"github.com/issuant/issuant/internal/strictjson"
 )
 
 // shape is what this package knows of an object: the names of its members, and
@@ -92,43 +89,6 @@ func (s *shape) misCased(name string) bool {
 		}
 	}
 	return false
-}
-
-const misCasedMsg = "a name here differs from a known one only in case"
-
-// check refuses mis-cased names and counts unknown ones, in v, which stands at the
-// pointer at, and below.
-func (s *shape) check(v strictjson.Cursor, at string) (unknown int, err error) {
-	unknown, wrong := s.count(v)
-	if wrong == nil {
-		return unknown, nil
-	}
-	wrong.Pointer = at + wrong.Pointer
-	return 0, wrong
-}
-
-func (s *shape) count(v strictjson.Cursor) (unknown int, wrong *engine.DecodeError) {
-	if s == nil || v.Kind() != strictjson.Object {
-		return 0, nil
-	}
-	for m, more := v.First(); more; m, more = m.Next(v) {
-		child, ok := s.child(m.Name())
-		switch {
-		case ok && (child == nil || m.Kind() != strictjson.Object):
-		case ok:
-			n, wrong := child.count(m)
-			if wrong != nil {
-				wrong.Pointer = "/" + m.Name() + wrong.Pointer
-				return 0, wrong
-			}
-			unknown += n
-		case s.misCased(m.Name()):
-			return 0, failAt(m.NameOff(), "", misCasedMsg)
-		default:
-			unknown++
-		}
-	}
-	return unknown, nil
 }
 
 // clipPointer cuts a pointer before its first segment that is not a known name or
