@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -54,14 +55,14 @@ func (o *PismoOptions) observation() (ob observation, err error) {
 		}
 		switch c {
 		case CheckMaxAge:
-			ob.maxAge, ob.bound = true, orDefault(o.ObserveMaxAge, DefaultObserveMaxAge)
+			ob.maxAge, ob.bound = true, cmp.Or(o.ObserveMaxAge, DefaultObserveMaxAge)
 		case CheckSubject:
 			ob.subject = true
 		case CheckAccount:
 			ob.account = true
 		}
 	}
-	maxAge := orDefault(o.MaxAge, DefaultMaxAge)
+	maxAge := cmp.Or(o.MaxAge, DefaultMaxAge)
 	switch {
 	case o.ObserveMaxAge != 0 && !ob.maxAge:
 		return ob, fmt.Errorf("%w: ObserveMaxAge stands without %q in UnsafeObserve", ErrOptions, CheckMaxAge)

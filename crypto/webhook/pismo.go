@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/subtle"
 	"encoding/base64"
@@ -72,30 +73,22 @@ func NewPismo(o PismoOptions) (*Verifier, error) {
 		keys:     o.Keys,
 		accounts: slices.Clone(o.Accounts),
 		subjects: slices.Clone(o.Subjects),
-		issuer:   orDefault(o.Issuer, PismoIssuer),
-		skew:     orDefault(o.Skew, DefaultSkew),
-		maxAge:   orDefault(o.MaxAge, DefaultMaxAge),
+		issuer:   cmp.Or(o.Issuer, PismoIssuer),
+		skew:     cmp.Or(o.Skew, DefaultSkew),
+		maxAge:   cmp.Or(o.MaxAge, DefaultMaxAge),
 	}
 	if len(p.subjects) == 0 {
 		p.subjects = []string{PismoSubject}
 	}
-	header := orDefault(o.Header, PismoHeader)
+	header := cmp.Or(o.Header, PismoHeader)
 	return &Verifier{
 		scheme:  p,
 		name:    PismoScheme,
 		route:   o.Route,
 		header:  header,
 		bearer:  equalASCII(header, "Authorization"),
-		maxBody: orDefault(o.MaxBody, DefaultMaxBody),
+		maxBody: cmp.Or(o.MaxBody, DefaultMaxBody),
 	}, nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 func (o *PismoOptions) check() error {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -541,7 +542,7 @@ func keepFixed(old, next *config.Config) map[string]string {
 	fixed(waiting, next, "drain_wait", old.DrainWait, &next.DrainWait)
 	fixed(waiting, next, "drain_timeout", old.DrainTimeout, &next.DrainTimeout)
 	if !old.Approvals.Equal(next.Approvals) {
-		waiting[config.ApprovalsKey] = "changed at " + orDefault(next.Place(config.ApprovalsKey), "its default") + "; it needs a restart"
+		waiting[config.ApprovalsKey] = "changed at " + cmp.Or(next.Place(config.ApprovalsKey), "its default") + "; it needs a restart"
 		next.Approvals = old.Approvals
 	}
 	if (old.TLSCert == "") != (next.TLSCert == "") {
@@ -553,16 +554,9 @@ func keepFixed(old, next *config.Config) map[string]string {
 
 func fixed[T comparable](waiting map[string]string, c *config.Config, name string, old T, now *T) {
 	if *now != old {
-		waiting[name] = "changed at " + orDefault(c.Place(name), "its default") + "; it needs a restart"
+		waiting[name] = "changed at " + cmp.Or(c.Place(name), "its default") + "; it needs a restart"
 		*now = old
 	}
-}
-
-func orDefault(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 func (s *Server) logPack(p *parts) {
