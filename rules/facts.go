@@ -28,9 +28,9 @@ const (
 type Facts struct {
 	schema *Schema
 	has    [MaxFields / 64]uint64 // bit by index
-	// The values, by slot.column: texts of String fields, and numbers of all
-	// others: an int, a bool (0 or 1), the bits of a float, the nanoseconds since
-	// 1970 of a time, the index into lists.
+	// The values, by slot.column: texts of String fields, lists of Strings fields, and
+	// numbers of all others: an int, a bool (0 or 1), the bits of a float, the
+	// nanoseconds since 1970 of a time.
 	texts []string
 	nums  []int64
 	lists [][]string
@@ -46,7 +46,7 @@ func NewFacts(s *Schema) *Facts {
 // Init makes f, whatever it held, facts under s that are all absent: for facts that
 // are part of a larger piece of memory. A Facts must not be copied.
 func (f *Facts) Init(s *Schema) {
-	*f = Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts)}
+	*f = Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts-s.lists), lists: make([][]string, s.lists)}
 }
 
 // Schema returns the schema of the facts.
@@ -131,8 +131,11 @@ func (f *Facts) putNum(i int, n int64) {
 
 func (f *Facts) drop(i int) {
 	f.has[i>>6] &^= 1 << (i & 63)
-	if f.of(i, String) {
-		f.texts[f.schema.slots[i].column] = ""
+	switch at := f.schema.slots[i]; at.typ {
+	case String:
+		f.texts[at.column] = ""
+	case Strings:
+		f.lists[at.column] = nil
 	}
 }
 
@@ -145,12 +148,8 @@ func (f *Facts) putBool(i int, v bool) {
 }
 
 func (f *Facts) putStrings(i int, list []string) {
-	if f.Present(i) {
-		f.lists[f.num(i)] = list
-		return
-	}
-	f.lists = append(f.lists, list)
-	f.putNum(i, int64(len(f.lists)-1))
+	f.lists[f.schema.slots[i].column] = list
+	f.has[i>>6] |= 1 << (i & 63)
 }
 
 func (f *Facts) num(i int) int64 { return f.nums[f.schema.slots[i].column] }
@@ -336,7 +335,7 @@ func (f *Facts) At(i int) any {
 	case Time:
 		return time.Unix(0, f.num(i)).UTC()
 	case Strings:
-		return f.lists[f.num(i)]
+		return f.lists[f.schema.slots[i].column]
 	}
 	return nil
 }
@@ -380,7 +379,7 @@ func (f *Facts) StringsAt(i int) (list []string, ok bool) {
 	if !f.Present(i) || !f.of(i, Strings) {
 		return nil, false
 	}
-	return f.lists[f.num(i)], true
+	return f.lists[f.schema.slots[i].column], true
 }
 
 // Has reports whether the fact of that name is present.

@@ -62,9 +62,10 @@ type Schema struct {
 
 	slots []slot // by field; small, since every read of a fact looks here
 	texts int    // how many fields are texts
+	lists int    // how many are lists
 }
 
-// slot is the place of a fact among the texts or the numbers of Facts.
+// slot is the place of a fact among the texts, the lists or the numbers of Facts.
 type slot struct {
 	typ    Type
 	column uint16
@@ -114,11 +115,15 @@ func (s *Schema) add(f Field) error {
 	f.Enum = append([]string(nil), f.Enum...)
 	s.index[f.Name] = len(s.fields)
 	s.fields = append(s.fields, f)
-	if f.Type == String {
+	switch f.Type {
+	case String:
 		s.slots = append(s.slots, slot{f.Type, uint16(s.texts)})
 		s.texts++
-	} else {
-		s.slots = append(s.slots, slot{f.Type, uint16(len(s.fields) - 1 - s.texts)})
+	case Strings:
+		s.slots = append(s.slots, slot{f.Type, uint16(s.lists)})
+		s.lists++
+	default:
+		s.slots = append(s.slots, slot{f.Type, uint16(len(s.fields) - 1 - s.texts - s.lists)})
 	}
 	return nil
 }
