@@ -16,7 +16,7 @@ const (
 	MaxRSABits     = 8192 // a check with 8192 bits takes some 30 times as long as one with 2048
 	MinRSAExponent = 1<<16 + 1
 	MaxRSAExponent = 1<<31 - 1
-	MinSecretBytes = 32
+	MinSecretBytes = 16 // of any secret; one that checks a JWS has at least 32, which is for package jose to hold
 )
 
 // Use says what a key is for. The zero Use is none: such a key is refused.

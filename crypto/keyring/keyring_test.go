@@ -73,7 +73,7 @@ func TestEmptyRingsHoldNothing(t *testing.T) {
 			t.Errorf("%s: holds a key", name)
 		}
 	}
-	if none.Len() != 0 || none.Keys() != nil || none.Valid(time.Now()) != 0 {
+	if none.Len() != 0 || none.Keys() != nil || none.All() != nil || none.Valid(time.Now()) != 0 {
 		t.Error("the nil ring is not empty")
 	}
 	var live keyring.Live
@@ -122,7 +122,7 @@ func TestWeakKeysAreRefusedNotLost(t *testing.T) {
 
 func TestKeysWithoutUseOrMaterialAreRefused(t *testing.T) {
 	short := good("k")
-	short.Secret = secret.NewBytes(make([]byte, 31))
+	short.Secret = secret.NewBytes(make([]byte, 15))
 	noUse, strange := good("k"), good("k")
 	noUse.Use, strange.Use = 0, 9
 	for name, k := range map[string]keyring.Key{"short secret": short, "no use": noUse, "strange use": strange, "nothing": {ID: "k", Use: keyring.UseVerify}} {
@@ -174,6 +174,12 @@ func TestRingIsImmutable(t *testing.T) {
 		t.Fatalf("Keys() = %v", list)
 	}
 	list[0].Refused = "x"
+	if all := r.All(); len(all) != 2 || all[0].ID != "a" || all[1].ID != "b" || all[0].Refused != "" || cap(all) != 2 {
+		t.Errorf("All() = %v", all)
+	}
+	if a, b := r.All(), r.All(); &a[0] != &b[0] {
+		t.Error("All makes a new slice each time")
+	}
 	if k, _ := r.Lookup("a"); k.Refused != "" {
 		t.Error("Keys shares its keys")
 	}

@@ -15,14 +15,17 @@ type Lookup interface {
 }
 
 // Ring is an immutable set of keys. The zero Ring is empty.
-type Ring struct{ keys map[string]*Key }
+type Ring struct {
+	keys map[string]*Key
+	all  []*Key // the same, sorted by id
+}
 
 // NewRing copies the keys. A weak key does not spoil the others: it stays in the
 // ring with its Refused set, so that a message that names it can be told from one
 // that names an unknown key. An id that is empty or longer than MaxIDBytes is an
 // error that wraps ErrNoKey, an id that occurs twice one that wraps ErrDuplicateID.
 func NewRing(keys ...Key) (*Ring, error) {
-	r := &Ring{make(map[string]*Key, len(keys))}
+	r := &Ring{keys: make(map[string]*Key, len(keys)), all: make([]*Key, 0, len(keys))}
 	for i := range keys {
 		k := keys[i]
 		if k.ID == "" || len(k.ID) > MaxIDBytes {
@@ -35,7 +38,10 @@ func NewRing(keys ...Key) (*Ring, error) {
 			k.Refused = k.check()
 		}
 		r.keys[k.ID] = &k
+		r.all = append(r.all, &k)
 	}
+	slices.SortFunc(r.all, func(a, b *Key) int { return strings.Compare(a.ID, b.ID) })
+	r.all = slices.Clip(r.all)
 	return r, nil
 }
 
@@ -56,16 +62,26 @@ func (r *Ring) Len() int {
 	return len(r.keys)
 }
 
-// Keys returns copies of all keys, sorted by id.
-func (r *Ring) Keys() []Key {
+// All returns all keys, sorted by id: for messages that name none. It allocates
+// nothing: the slice and the keys are the ring's own and must not be changed, and
+// every call returns the same ones.
+func (r *Ring) All() []*Key {
 	if r == nil {
 		return nil
 	}
-	list := make([]Key, 0, len(r.keys))
-	for _, k := range r.keys {
+	return r.all
+}
+
+// Keys returns copies of all keys, sorted by id.
+func (r *Ring) Keys() []Key {
+	all := r.All()
+	if all == nil {
+		return nil
+	}
+	list := make([]Key, 0, len(all))
+	for _, k := range all {
 		list = append(list, *k)
 	}
-	slices.SortFunc(list, func(a, b Key) int { return strings.Compare(a.ID, b.ID) })
 	return list
 }
 

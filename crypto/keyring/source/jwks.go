@@ -18,7 +18,7 @@ import (
 )
 
 // ParseJWKS reads a JWK set (RFC 7517). Read are kty (RSA, EC with P-256, P-384 or
-// P-521, OKP with Ed25519, oct of at least 32 bytes), kid, use (sig), key_ops
+// P-521, OKP with Ed25519, oct of at least 16 bytes), kid, use (sig), key_ops
 // (with verify), alg, and as members of our own nbf and exp (Unix seconds; the key
 // is valid from nbf and before exp) and scheme. Other members are ignored. A key
 // of another kind, for another use, weak, or with private members is kept with its

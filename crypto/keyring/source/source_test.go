@@ -29,7 +29,7 @@ func ExampleParseJWKS() {
 	fmt.Println(warnings[0])
 	// Output:
 	// 2 a verify <nil>
-	// key "b" is refused: weak key: secret of fewer than 32 bytes
+	// key "b" is refused: weak key: secret of fewer than 16 bytes
 }
 
 func cert(t testing.TB, change func(*x509.Certificate)) string {
