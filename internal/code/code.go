@@ -52,6 +52,9 @@ const (
 	PackFile     Code = 310 // the binary of a pack is damaged
 	Store        Code = 311 // a store cannot be used, or what it holds is damaged
 
+	Host   Code = 316 // an outgoing request would take credentials to a host that is not named
+	Answer Code = 317 // a counterpart's answer to an outgoing request cannot be used
+
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
 	Event        Code = 401 // an event does not fit its schema
@@ -65,6 +68,8 @@ const (
 	JSON         Code = 417 // text is not strict JSON
 	PAN          Code = 418 // not a card number
 	Sealed       Code = 419 // a sealed text is none, or was changed
+
+	Outgoing Code = 430 // an outgoing request cannot be signed as it is
 
 	// 5xx: we act.
 	Internal Code = 500
@@ -83,11 +88,12 @@ var names = map[Code]string{
 	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
 	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
 	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
-	Store: "store",
+	Store: "store", Host: "host", Answer: "answer",
 
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
 	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
+	Outgoing: "outgoing",
 
 	Internal: "internal",
 }
