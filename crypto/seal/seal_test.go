@@ -179,11 +179,11 @@ func TestKeysAreRefusedPlainly(t *testing.T) {
 		"# only a comment\n":                 "there is none",
 		secret:                               "line 1 is a secret key",
 		strings.ToLower(secret):              "line 1 is a secret key",
-		"\n\nage1nonsense":                   "line 3 is not an X25519 recipient",
+		"\n\nage1nonsense":                   "line 3 is neither an X25519 recipient",
 		testRecipient + "\n" + testRecipient: "line 2 stands twice",
-		"ssh-ed25519 AAAA":                   "line 1 is not an X25519 recipient",
-		"age1pq1" + strings.Repeat("q", 40):  "line 1 is not an X25519 recipient",
-		strings.Repeat("a", 300):             "line 1 is too long",
+		"ssh-ed25519 AAAA":                   "line 1 is neither an X25519 recipient",
+		"age1pq1" + strings.Repeat("q", 40):  "line 1 is neither an X25519 recipient",
+		strings.Repeat("a", 2049):            "line 1 is too long",
 		strings.Repeat("#\n", seal.MaxKeyFile/2+1):                          "longer than",
 		"age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqs3g9yqt": "line 1 is",
 	} {
@@ -195,10 +195,10 @@ func TestKeysAreRefusedPlainly(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                       "there is none",
 		testRecipient:            "line 1 is a public key",
-		secret[:len(secret)-1]:   "line 1 is not an X25519 identity",
-		"AGE-SECRET-KEY-PQ-1QQ":  "line 1 is not an X25519 identity",
+		secret[:len(secret)-1]:   "line 1 is neither an X25519 identity",
+		"AGE-SECRET-KEY-PQ-1QQ":  "line 1 is neither an X25519 identity",
 		many:                     "more than 16 keys",
-		"-----BEGIN PRIVATE KEY": "line 1 is not an X25519 identity",
+		"-----BEGIN PRIVATE KEY": "line 1 is neither an X25519 identity",
 	} {
 		_, err := seal.ParseIdentities([]byte(text))
 		if !errors.Is(err, seal.ErrKey) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "32CP2T") {
@@ -217,6 +217,15 @@ func TestIdentitiesAreNotPrinted(t *testing.T) {
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		if got := fmt.Sprintf(verb, ids); got != "[identities]" {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+}
+
+func TestRecipientsPrintTheirPublicKeysAlone(t *testing.T) {
+	_, to := keyFile(t)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		if got := fmt.Sprintf(verb, to); got != to.String() {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}

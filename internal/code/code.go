@@ -55,6 +55,12 @@ const (
 	Host   Code = 316 // an outgoing request would take credentials to a host that is not named
 	Answer Code = 317 // a counterpart's answer to an outgoing request cannot be used
 
+	Unsigned  Code = 325 // a pack or ring is not signed by enough of those whom we trust
+	Rollback  Code = 326 // a signed pack or ring is older than one that was taken before
+	Expired   Code = 327 // a signed pack or ring is not in date
+	TrustRoot Code = 328 // the keys of those whom we trust, or what is to be signed, are unusable
+	KeySpent  Code = 329 // a data key has sealed as much as it may
+
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
 	Event        Code = 401 // an event does not fit its schema
@@ -70,6 +76,9 @@ const (
 	Sealed       Code = 419 // a sealed text is none, or was changed
 
 	Outgoing Code = 430 // an outgoing request cannot be signed as it is
+
+	Member Code = 427 // a document has no such member
+	Signed Code = 428 // a signed file is none, or was damaged
 
 	// 5xx: we act.
 	Internal Code = 500
@@ -94,6 +103,9 @@ var names = map[Code]string{
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
 	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
 	Outgoing: "outgoing",
+
+	Unsigned: "unsigned", Rollback: "rollback", Expired: "expired", TrustRoot: "trust_root", KeySpent: "key_spent",
+	Member: "member", Signed: "signed",
 
 	Internal: "internal",
 }
