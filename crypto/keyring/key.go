@@ -2,8 +2,12 @@ package keyring
 
 import (
 	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -16,7 +20,7 @@ const (
 	MaxRSABits     = 8192 // a check with 8192 bits takes some 30 times as long as one with 2048
 	MinRSAExponent = 1<<16 + 1
 	MaxRSAExponent = 1<<31 - 1
-	MinSecretBytes = 16 // of any secret; one that checks a JWS has at least 32, which is for package jose to hold
+	MinSecretBytes = 16 // of any secret; one whose algorithm is that of a JWS has at least 32
 )
 
 // Use says what a key is for. The zero Use is none: such a key is refused.
@@ -39,17 +43,29 @@ func (u Use) String() string {
 	return fmt.Sprintf("use_%d", uint8(u))
 }
 
+// ParseUse returns the use of that name, 0 for none.
+func ParseUse(name string) Use {
+	for u := UseVerify; u <= UseDecrypt; u++ {
+		if useNames[u] == name {
+			return u
+		}
+	}
+	return 0
+}
+
 // Key is one key and what it may be used for. A key in a Ring is shared and must
 // not be changed.
 type Key struct {
 	ID        string           // 1 to 256 bytes, compared exactly
-	Alg       string           // the only JOSE algorithm it may be used with; "" when its source names none
+	Alg       string           // the only JOSE algorithm it may be used with, or AlgTDES; "" when its source names none
 	Scheme    string           // the only scheme it may be used with ("pismo"); "" when its source names none
 	Use       Use              // zero: none, and the key is refused
 	NotBefore time.Time        // first instant of validity; zero: since ever
 	NotAfter  time.Time        // last instant of validity, inclusive; zero: for ever
-	Public    crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	Public    crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey or *ecdh.PublicKey; NewRing fills in that of Private
+	Private   Private          // of a key pair that is ours
 	Secret    secret.Bytes     // of a symmetric key
+	Device    Device           // a symmetric key that does not leave its device
 	Refused   string           // when not "": why the key must not be used; never holds text of a sender
 }
 
@@ -91,20 +107,98 @@ func CheckRSA(pub *rsa.PublicKey) error {
 	return nil
 }
 
+// Kind returns what the key is: rsa-2048 (its bits), ec-p-256, ec-p-384, ec-p-521,
+// ed25519, ecdh-x25519, ecdh-p-256, secret-32 (its bytes), tdes-2 or tdes-3 (its keys), device, none.
+func (k *Key) Kind() string {
+	if kind := publicKind(k.Public); kind != "" {
+		return kind
+	}
+	switch n := k.Secret.Len(); {
+	case k.Alg == AlgTDES && (n == 16 || n == 24):
+		return fmt.Sprintf("tdes-%d", n/8)
+	case n > 0:
+		return fmt.Sprintf("secret-%d", n)
+	case !k.Device.IsZero():
+		return "device"
+	case !k.Private.IsZero():
+		return publicKind(k.Private.Public())
+	}
+	return "none"
+}
+
+func publicKind(pub crypto.PublicKey) string {
+	switch pub := pub.(type) {
+	case *rsa.PublicKey:
+		if pub != nil && pub.N != nil {
+			return fmt.Sprintf("rsa-%d", pub.N.BitLen())
+		}
+	case *ecdsa.PublicKey:
+		// The curves are told by name, not by comparing, which would link them all.
+		if pub == nil || pub.Curve == nil {
+			return ""
+		}
+		switch name := pub.Params().Name; name {
+		case "P-256", "P-384", "P-521":
+			return "ec-" + strings.ToLower(name)
+		}
+	case ed25519.PublicKey:
+		return "ed25519"
+	case *ecdh.PublicKey:
+		if name, ok := pub.Curve().(fmt.Stringer); ok {
+			return "ecdh-" + strings.ToLower(name.String())
+		}
+	}
+	return ""
+}
+
+// complete fills in the public half of a key pair.
+func (k *Key) complete() {
+	if !k.Private.IsZero() && k.Public == nil {
+		k.Public = k.Private.Public()
+	}
+}
+
 // check returns why the key cannot be used at all, "" when it can.
 func (k *Key) check() string {
-	switch pub := k.Public.(type) {
-	case nil:
-		if n := k.Secret.Len(); n < MinSecretBytes {
-			return fmt.Sprintf("%v: secret of %d bytes, fewer than %d", ErrWeakKey, n, MinSecretBytes)
-		}
-	case *rsa.PublicKey:
-		if err := CheckRSA(pub); err != nil {
-			return err.Error()
-		}
+	why := ""
+	if k.Public == nil {
+		why = k.checkSecret()
+	} else {
+		why = k.checkPair()
+	}
+	if why != "" {
+		return why
 	}
 	if k.Use == 0 || int(k.Use) >= len(useNames) {
 		return "keyring: key has no use"
 	}
+	if (k.Use == UseSign || k.Use == UseDecrypt) && k.Public != nil && k.Private.IsZero() {
+		return "keyring: key has no private half, which its use needs"
+	}
 	return ""
+}
+
+func (k *Key) checkPair() string {
+	if rsaKey, ok := k.Public.(*rsa.PublicKey); ok {
+		if err := CheckRSA(rsaKey); err != nil {
+			return err.Error()
+		}
+	}
+	kind := publicKind(k.Public)
+	if kind == "" {
+		return "keyring: public key is of a kind that is not known"
+	}
+	if !fits(k.Alg, kind) {
+		return "keyring: algorithm does not fit the kind of key"
+	}
+	if !k.Private.IsZero() && !samePublic(k.Public, k.Private.Public()) {
+		return "keyring: private and public key are no pair"
+	}
+	return ""
+}
+
+// samePublic compares public keys: every kind of the standard library has Equal.
+func samePublic(a, b crypto.PublicKey) bool {
+	eq, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && eq.Equal(b)
 }

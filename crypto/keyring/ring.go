@@ -34,6 +34,7 @@ func NewRing(keys ...Key) (*Ring, error) {
 		if r.keys[k.ID] != nil {
 			return nil, fmt.Errorf("%w: %q", ErrDuplicateID, k.ID)
 		}
+		k.complete()
 		if k.Refused == "" {
 			k.Refused = k.check()
 		}
@@ -96,6 +97,42 @@ func (r *Ring) Valid(now time.Time) int {
 		}
 	}
 	return n
+}
+
+// Current returns the key to sign or encrypt with now: of those that Usable allows,
+// the one that came into force last, so that a rotation begins by itself when the new
+// key's NotBefore has come; among equals the one of the greatest id. ErrNoKey when there
+// is none.
+func (r *Ring) Current(use Use, alg, scheme string, now time.Time) (*Key, error) {
+	var best *Key
+	if r != nil {
+		for _, k := range r.all {
+			if k.Usable(use, alg, scheme, now) != "" {
+				continue
+			}
+			if best == nil || k.NotBefore.After(best.NotBefore) || k.NotBefore.Equal(best.NotBefore) {
+				best = k
+			}
+		}
+	}
+	if best == nil {
+		return nil, fmt.Errorf("%w: none may %s with %q at this time", ErrNoKey, use, alg)
+	}
+	return best, nil
+}
+
+// Join looks a key up in several places, in their order: the first that has the id
+// answers. While a counterpart moves from one source to another, both are asked.
+type Join []Lookup
+
+// Lookup implements the interface of that name.
+func (j Join) Lookup(id string) (*Key, bool) {
+	for _, l := range j {
+		if k, ok := l.Lookup(id); ok {
+			return k, true
+		}
+	}
+	return nil, false
 }
 
 // Live is a ring that can be exchanged while others look keys up; readers take no

@@ -52,8 +52,11 @@ const (
 	PackFile     Code = 310 // the binary of a pack is damaged
 	Store        Code = 311 // a store cannot be used, or what it holds is damaged
 
-	Host   Code = 316 // an outgoing request would take credentials to a host that is not named
-	Answer Code = 317 // a counterpart's answer to an outgoing request cannot be used
+	Host       Code = 316 // an outgoing request would take credentials to a host that is not named
+	Answer     Code = 317 // a counterpart's answer to an outgoing request cannot be used
+	KeyKind    Code = 320 // a key is of another kind than what is asked of it
+	CheckValue Code = 321 // a key check value does not match
+	Device     Code = 322 // a device that holds keys fails or refuses
 
 	Unsigned  Code = 325 // a pack or ring is not signed by enough of those whom we trust
 	Rollback  Code = 326 // a signed pack or ring is older than one that was taken before
@@ -76,6 +79,7 @@ const (
 	Sealed       Code = 419 // a sealed text is none, or was changed
 
 	Outgoing Code = 430 // an outgoing request cannot be signed as it is
+	Unwrap   Code = 425 // a wrapped key cannot be opened
 
 	Member Code = 427 // a document has no such member
 	Signed Code = 428 // a signed file is none, or was damaged
@@ -99,10 +103,13 @@ var names = map[Code]string{
 	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
 	Store: "store", Host: "host", Answer: "answer",
 
+	KeyKind: "key_kind", CheckValue: "check_value", Device: "device",
+
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
 	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
 	Outgoing: "outgoing",
+	Unwrap:   "unwrap",
 
 	Unsigned: "unsigned", Rollback: "rollback", Expired: "expired", TrustRoot: "trust_root", KeySpent: "key_spent",
 	Member: "member", Signed: "signed",
