@@ -2,41 +2,33 @@ package jose
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/base64"
+	"crypto/sha512"
+	"hash"
+	"math/big"
 	"strings"
-	"sync"
 	"sync/atomic"
 
-	"github.com/issuant/issuant/internal/canon"
-	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/crypto/secret"
 )
 
-// Bounds, inclusive.
-const (
-	MaxTokenBytes   = 16 << 10
-	maxHeaderDepth  = 8
-	maxHeaderValues = 64
-)
-
-// RS256 is RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 section 3.3).
-const RS256 = "RS256"
-
-// JWS is a compact token whose shape was checked and whose signature was not.
+// JWS is a compact token whose shape was checked and whose signature was not. It is
+// immutable, and safe for concurrent use.
 type JWS struct {
-	Alg   string // "" when the header has none
-	KeyID string // "" when the header has none
+	Alg         string // "" when the header has none
+	KeyID       string // "" when the header has none
+	Type        string // typ; "" when the header has none
+	ContentType string // cty; "" when the header has none
 
-	segment   string            // the header as received, in base64url
-	digest    [sha256.Size]byte // of the signing input as received
+	token     string
+	dots      [2]int
 	payload   []byte
 	signature []byte
 }
-
-// b64 refuses padding, foreign characters and trailing bits that are not zero;
-// line breaks, which it would skip, are refused before it sees the text.
-var b64 = base64.RawURLEncoding.Strict()
 
 // Parse checks length, shape, base64url and header of a token; order: ErrTooLarge,
 // then ErrMalformed. It does not look at the payload and proves nothing.
@@ -45,14 +37,14 @@ func Parse(token string) (JWS, error) { return (*Headers)(nil).Parse(token) }
 // Headers remembers the last header whose token was verified, since a sender writes
 // the same one for all: it is then not decoded again. The zero Headers is ready to
 // use, and safe for concurrent use; a nil one remembers nothing.
-type Headers struct{ last atomic.Pointer[header] }
+type Headers struct{ last atomic.Pointer[remembered] }
 
-type header struct{ segment, alg, keyID string }
+type remembered struct{ segment, alg, keyID, typ, cty string }
 
 // Keep remembers the header of a token whose signature was verified.
 func (h *Headers) Keep(j *JWS) {
-	if last := h.last.Load(); last == nil || last.segment != j.segment {
-		h.last.Store(&header{strings.Clone(j.segment), j.Alg, j.KeyID})
+	if last := h.last.Load(); last == nil || last.segment != j.segment() {
+		h.last.Store(&remembered{strings.Clone(j.segment()), j.Alg, j.KeyID, j.Type, j.ContentType})
 	}
 }
 
@@ -61,143 +53,156 @@ func (h *Headers) Parse(token string) (JWS, error) {
 	if len(token) > MaxTokenBytes {
 		return JWS{}, ErrTooLarge
 	}
-	first := strings.IndexByte(token, '.')
-	if first < 0 {
-		return JWS{}, malformed("token has no dot, it needs two")
+	j := JWS{token: token}
+	if err := cut(token, j.dots[:]); err != nil {
+		return JWS{}, err
 	}
-	second := strings.IndexByte(token[first+1:], '.')
-	if second < 0 {
-		return JWS{}, malformed("token has one dot, it needs two")
-	}
-	second += first + 1
-	if strings.IndexByte(token[second+1:], '.') >= 0 {
-		return JWS{}, malformed("token has more than two dots")
-	}
-	if strings.IndexByte(token, '\r') >= 0 || strings.IndexByte(token, '\n') >= 0 {
-		return JWS{}, malformed("token has a line break")
-	}
-	j := JWS{segment: token[:first]}
 	if h != nil {
-		if last := h.last.Load(); last != nil && last.segment == j.segment {
-			j.Alg, j.KeyID = last.alg, last.keyID
+		if last := h.last.Load(); last != nil && last.segment == j.segment() {
+			j.Alg, j.KeyID, j.Type, j.ContentType = last.alg, last.keyID, last.typ, last.cty
 		}
 	}
 	scratch := tokens.Get().(*[]byte)
-	defer tokens.Put(scratch)
+	defer keepToken(scratch)
 	*scratch = append((*scratch)[:0], token...)
-	if err := j.decode(*scratch, first, second); err != nil {
+	if err := j.decode(*scratch); err != nil {
 		return JWS{}, err
 	}
-	j.digest = sha256.Sum256((*scratch)[:second])
 	return j, nil
 }
 
-// tokens are buffers of at most MaxTokenBytes: a token is needed as bytes only while
-// it is read. What stays in one is a token that came in, no secret.
-var tokens = sync.Pool{New: func() any { return new([]byte) }}
+// segment is the header as received, in base64url.
+func (j *JWS) segment() string { return j.token[:j.dots[0]] }
 
-func (j *JWS) decode(token []byte, first, second int) error {
+func (j *JWS) decode(token []byte) error {
 	// One buffer holds all decoded parts.
 	buf := make([]byte, 0, b64.DecodedLen(len(token))+8)
 	var err error
 	if j.Alg == "" { // not remembered
-		if buf, err = b64.AppendDecode(buf, token[:first]); err != nil {
+		if buf, err = b64.AppendDecode(buf, token[:j.dots[0]]); err != nil {
 			return malformed("header is not canonical base64url")
 		}
-		if err := j.header(buf); err != nil {
+		var p protected
+		if err := p.read(buf, false); err != nil {
 			return err
 		}
+		j.Alg, j.KeyID, j.Type, j.ContentType = p.alg, p.keyID, p.typ, p.cty
 	}
 	n := len(buf)
-	if buf, err = b64.AppendDecode(buf, token[first+1:second]); err != nil {
+	if buf, err = b64.AppendDecode(buf, token[j.dots[0]+1:j.dots[1]]); err != nil {
 		return malformed("payload is not canonical base64url")
 	}
 	m := len(buf)
-	if buf, err = b64.AppendDecode(buf, token[second+1:]); err != nil {
+	if buf, err = b64.AppendDecode(buf, token[j.dots[1]+1:]); err != nil {
 		return malformed("signature is not canonical base64url")
 	}
 	j.payload, j.signature = buf[n:m:m], buf[m:]
 	return nil
 }
 
-// known are the registered header names of RFC 7515 and RFC 7797: one that is
-// written in another case means a sender and a reader that see different headers.
-var known = []string{"alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256"}
-
-func (j *JWS) header(data []byte) error {
-	doc, err := strictjson.Read(data, strictjson.Limits{MaxBytes: MaxTokenBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
-	if err != nil {
-		return malformed("header is not a strict JSON object")
-	}
-	defer doc.Release()
-	h := doc.Root()
-	if h.Kind() != strictjson.Object {
-		return malformed("header is not a strict JSON object")
-	}
-	if h.MisCased(known) {
-		return malformed("header has a registered name in another case")
-	}
-	for m, ok := h.First(); ok; m, ok = m.Next(h) {
-		text := m.Kind() == strictjson.String
-		switch m.Name() {
-		case "alg":
-			j.Alg = m.Str()
-		case "kid":
-			j.KeyID = m.Str()
-		case "typ", "cty":
-		case "crit":
-			return malformed("header has crit")
-		case "b64":
-			return malformed("header has b64")
-		default:
-			text = true
-		}
-		if !text {
-			return malformed("header " + m.Name() + " is not a string")
-		}
-	}
-	return nil
-}
-
-// VerifyRS256 checks the signature over the signing input as it was received and
-// returns the payload, which lives as long as the JWS and must not be changed.
-// Order: ErrAlgorithm, ErrKey, ErrSignature. A weak key is for the caller to refuse
-// (keyring.NewRing does).
-func (j *JWS) VerifyRS256(pub crypto.PublicKey) ([]byte, error) {
+// VerifyRS256 is Verify with RS256. It reaches no other algorithm, so that a program
+// that verifies nothing else does not carry them.
+func (j *JWS) VerifyRS256(key crypto.PublicKey) (payload []byte, err error) {
 	if j.Alg != RS256 {
 		return nil, ErrAlgorithm
 	}
-	key, ok := pub.(*rsa.PublicKey)
-	if !ok || key == nil || key.N == nil {
-		return nil, ErrKey
+	pub, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return nil, badKey(notRSA)
 	}
-	if len(j.signature) != key.Size() {
-		return nil, &Error{ErrSignature, "signature is not as long as the modulus"}
+	if err := checkRSA(pub); err != nil {
+		return nil, err
 	}
-	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, j.digest[:], j.signature); err != nil {
-		return nil, ErrSignature
+	scratch := tokens.Get().(*[]byte)
+	defer keepToken(scratch)
+	*scratch = j.input(*scratch)
+	if err := verifyRSA(pub, crypto.SHA256, nil, scratch, j.signature); err != nil {
+		return nil, err
 	}
 	return j.payload, nil
 }
 
-// SignRS256 returns a compact token with the header {"alg":"RS256","kid":...,"typ":"JWT"}.
-// The signer must hold an RSA key that is not weak (ErrKey); a signer's own error is passed on.
-func SignRS256(key crypto.Signer, kid string, payload []byte) (string, error) {
-	pub, ok := key.Public().(*rsa.PublicKey)
-	if !ok || pub.N.BitLen() < 2048 {
-		return "", ErrKey
+// input writes the signing input as received into buf.
+func (j *JWS) input(buf []byte) []byte { return append(buf[:0], j.token[:j.dots[1]]...) }
+
+// Verify checks the signature over the signing input as it was received and
+// returns the payload, which lives as long as the JWS and must not be changed. alg
+// is what the caller's route allows, key a public key or, for HS256 to HS512, a
+// secret.Bytes: the package comment lists them. Order: ErrAlgorithm, ErrKey (see
+// CheckKey), ErrSignature.
+func (j *JWS) Verify(alg string, key any) (payload []byte, err error) {
+	s := signatureOf(alg)
+	if s == nil || j.Alg != alg {
+		return nil, ErrAlgorithm
 	}
-	w := canon.NewWriter(nil).Object().Key("alg").String(RS256).Key("kid").String(kid).Key("typ").String("JWT").EndObject()
-	return signRS256(key, w.Bytes(), payload)
+	if err := s.check(key); err != nil {
+		return nil, err
+	}
+	scratch := tokens.Get().(*[]byte)
+	defer keepToken(scratch)
+	*scratch = j.input(*scratch)
+	if err := s.verify(key, scratch, j.signature); err != nil {
+		return nil, err
+	}
+	return j.payload, nil
 }
 
-func signRS256(key crypto.Signer, header, payload []byte) (string, error) {
-	input := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	digest := sha256.Sum256([]byte(input))
-	// A nil source is allowed: PKCS #1 v1.5 signatures are deterministic.
-	sig, err := key.Sign(nil, digest[:], crypto.SHA256)
-	if err != nil {
-		return "", err
+// verify checks sig over the input, behind which it may put a digest.
+func (s *signature) verify(key any, input *[]byte, sig []byte) error {
+	if pub, ok := key.(*rsa.PublicKey); ok {
+		return verifyRSA(pub, s.hash, s.pss, input, sig)
 	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(sig), nil
+	if len(sig) != s.size {
+		return &Error{ErrSignature, "signature is not as long as the algorithm's"}
+	}
+	n := len(*input)
+	ok := false
+	switch s.family {
+	case familyECDSA:
+		*input = appendDigest(*input, s.hash, *input)
+		r, t := new(big.Int).SetBytes(sig[:s.size/2]), new(big.Int).SetBytes(sig[s.size/2:])
+		ok = ecdsa.Verify(key.(*ecdsa.PublicKey), (*input)[n:], r, t)
+	case familyEd25519:
+		ok = ed25519.Verify(key.(ed25519.PublicKey), *input, sig)
+	case familyHMAC:
+		*input = s.appendMAC(*input, key.(secret.Bytes), *input)
+		ok = hmac.Equal((*input)[n:], sig)
+	}
+	if !ok {
+		return ErrSignature
+	}
+	return nil
+}
+
+// verifyRSA is verify for PKCS #1 v1.5, or for PSS where pss is not nil.
+func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input *[]byte, sig []byte) error {
+	if len(sig) != pub.Size() {
+		return &Error{ErrSignature, "signature is not as long as the modulus"}
+	}
+	n := len(*input)
+	*input = appendDigest(*input, h, *input)
+	err := error(nil)
+	if pss == nil {
+		err = rsa.VerifyPKCS1v15(pub, h, (*input)[n:], sig)
+	} else {
+		err = rsa.VerifyPSS(pub, h, (*input)[n:], sig, pss)
+	}
+	if err != nil {
+		return ErrSignature
+	}
+	return nil
+}
+
+func (s *signature) appendMAC(buf []byte, key secret.Bytes, input []byte) []byte {
+	var h hash.Hash
+	switch s.hash {
+	case crypto.SHA256:
+		h = hmac.New(sha256.New, key.Reveal())
+	case crypto.SHA384:
+		h = hmac.New(sha512.New384, key.Reveal())
+	default:
+		h = hmac.New(sha512.New, key.Reveal())
+	}
+	h.Write(input)
+	return h.Sum(buf)
 }

@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/keycheck"
 )
 
 // Bounds, all inclusive.
 const (
 	MaxIDBytes     = 256
-	MinRSABits     = 2048
-	MaxRSABits     = 8192 // a check with 8192 bits takes some 30 times as long as one with 2048
-	MinRSAExponent = 1<<16 + 1
-	MaxRSAExponent = 1<<31 - 1
-	MinSecretBytes = 16 // of any secret; one whose algorithm is that of a JWS has at least 32
+	MinRSABits     = keycheck.MinRSABits     // 2048
+	MaxRSABits     = keycheck.MaxRSABits     // 8192
+	MinRSAExponent = keycheck.MinRSAExponent // 2^16 + 1
+	MaxRSAExponent = keycheck.MaxRSAExponent // 2^31 - 1
+	MinSecretBytes = 16                      // of any secret; one whose algorithm is that of a JWS has at least 32
 )
 
 // Use says what a key is for. The zero Use is none: such a key is refused.
@@ -95,13 +96,12 @@ func (k *Key) Usable(use Use, alg, scheme string, now time.Time) string {
 // CheckRSA returns nil for a public key of 2048 to 8192 bits with an odd exponent
 // above 2^16 and below 2^31, else an error that wraps ErrWeakKey.
 func CheckRSA(pub *rsa.PublicKey) error {
-	if pub == nil || pub.N == nil || pub.N.Sign() <= 0 || pub.N.Bit(0) == 0 {
+	switch keycheck.CheckRSA(pub) {
+	case keycheck.Modulus:
 		return fmt.Errorf("%w: RSA modulus is not a positive odd number", ErrWeakKey)
-	}
-	if n := pub.N.BitLen(); n < MinRSABits || n > MaxRSABits {
-		return fmt.Errorf("%w: RSA of %d bits, outside %d to %d", ErrWeakKey, n, MinRSABits, MaxRSABits)
-	}
-	if e := pub.E; e < MinRSAExponent || e > MaxRSAExponent || e&1 == 0 {
+	case keycheck.Bits:
+		return fmt.Errorf("%w: RSA of %d bits, outside %d to %d", ErrWeakKey, pub.N.BitLen(), MinRSABits, MaxRSABits)
+	case keycheck.Exponent:
 		return fmt.Errorf("%w: RSA exponent is not odd between 2^16 and 2^31", ErrWeakKey)
 	}
 	return nil

@@ -37,6 +37,7 @@ const (
 	Busy         Code = 213 // not taken: too many in flight, or late before verification
 	Repeat       Code = 214 // a genuine retry, answered with the stored bytes
 	UnknownRoute Code = 215
+	Decryption   Code = 216 // an encrypted message cannot be opened
 
 	// 3xx: the operator acts.
 	Config       Code = 300
@@ -77,6 +78,7 @@ const (
 	JSON         Code = 417 // text is not strict JSON
 	PAN          Code = 418 // not a card number
 	Sealed       Code = 419 // a sealed text is none, or was changed
+	FIPS         Code = 420 // not offered while the process runs in FIPS 140-only mode
 
 	Outgoing Code = 430 // an outgoing request cannot be signed as it is
 	Unwrap   Code = 425 // a wrapped key cannot be opened
@@ -97,6 +99,7 @@ var names = map[Code]string{
 	KeyUnknown: "key_unknown", KeyRefused: "key_refused", Signature: "signature", Claims: "claims",
 	Stale: "stale", BodyHash: "body_hash", Replayed: "replayed", BadLine: "bad_line",
 	BadRequest: "bad_request", Busy: "busy", Repeat: "repeat", UnknownRoute: "unknown_route",
+	Decryption: "decryption",
 
 	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
 	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
@@ -113,6 +116,7 @@ var names = map[Code]string{
 
 	Unsigned: "unsigned", Rollback: "rollback", Expired: "expired", TrustRoot: "trust_root", KeySpent: "key_spent",
 	Member: "member", Signed: "signed",
+	FIPS: "fips",
 
 	Internal: "internal",
 }

@@ -48,7 +48,7 @@ func packages(t *testing.T) map[string]pkg {
 
 // guest are the packages that the WASM module will link.
 var guest = []string{
-	"internal/code", "internal/canon", "internal/strictjson",
+	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck",
 	"rules", "crypto/secret", "crypto/keyring", "crypto/jose", "crypto/webhook",
 	"crypto/outbound",
 	"engine", "engine/wire/pismo",
@@ -149,11 +149,14 @@ func TestNothingReadsAClock(t *testing.T) {
 		"time.Now": true, "time.Since": true, "time.Until": true, "time.Sleep": true, "time.After": true,
 		"time.NewTimer": true, "time.NewTicker": true, "time.AfterFunc": true, "os.Getenv": true, "os.LookupEnv": true,
 	}
+	// What signs and seals draws its nonces and keys itself: a caller that could hand
+	// them in could repeat them.
+	draws := map[string]bool{"crypto/jose": true}
 	for _, name := range guest {
 		fset, files := parsed(t, name)
 		for _, f := range files {
 			for _, imp := range f.Imports {
-				if path := imp.Path.Value; strings.HasSuffix(path, `rand"`) || strings.HasSuffix(path, `rand/v2"`) {
+				if path := imp.Path.Value; !draws[name] && (strings.HasSuffix(path, `rand"`) || strings.HasSuffix(path, `rand/v2"`)) {
 					t.Errorf("%s imports %s", fset.Position(imp.Pos()), path)
 				}
 			}

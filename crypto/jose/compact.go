@@ -1,0 +1,43 @@
+package jose
+
+import (
+	"encoding/base64"
+	"strings"
+	"sync"
+)
+
+// b64 refuses padding, foreign characters and trailing bits that are not zero;
+// line breaks, which it would skip, are refused before it sees the text.
+var b64 = base64.RawURLEncoding.Strict()
+
+// cut finds the dots between the parts of a compact token: as many as dots has
+// room for, and no more.
+func cut(token string, dots []int) error {
+	from := 0
+	for i := range dots {
+		n := strings.IndexByte(token[from:], '.')
+		if n < 0 {
+			return malformed("token has too few dots")
+		}
+		dots[i] = from + n
+		from += n + 1
+	}
+	if strings.IndexByte(token[from:], '.') >= 0 {
+		return malformed("token has too many dots")
+	}
+	if strings.IndexByte(token, '\r') >= 0 || strings.IndexByte(token, '\n') >= 0 {
+		return malformed("token has a line break")
+	}
+	return nil
+}
+
+// tokens are buffers: a token is needed as bytes only while it is read. What stays
+// in one is a token that came in, no secret.
+var tokens = sync.Pool{New: func() any { return new([]byte) }}
+
+// keepToken gives a buffer back, but for one that a large JWE has blown up.
+func keepToken(buf *[]byte) {
+	if cap(*buf) <= 2*MaxTokenBytes {
+		tokens.Put(buf)
+	}
+}

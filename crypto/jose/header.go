@@ -1,0 +1,231 @@
+package jose
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// known are the registered header names of RFC 7515, 7516, 7518 and 7797: one that
+// is written in another case means a sender and a reader that see different headers.
+var known = []string{
+	"alg", "kid", "typ", "cty", "crit", "b64", "jwk", "jku", "x5u", "x5c", "x5t", "x5t#S256",
+	"enc", "zip", "epk", "apu", "apv", "iv", "tag", "p2s", "p2c",
+}
+
+// protected is a header that was read. Of a JWS only alg, kid, typ and cty are looked at.
+type protected struct {
+	alg, enc, keyID, typ, cty string
+	iv, tag, apu, apv         string // base64url, not yet decoded
+	crv, x, y                 string // of epk
+}
+
+func (p *protected) text(name string, sealed bool) *string {
+	switch name {
+	case "alg":
+		return &p.alg
+	case "kid":
+		return &p.keyID
+	case "typ":
+		return &p.typ
+	case "cty":
+		return &p.cty
+	}
+	if !sealed {
+		return nil
+	}
+	switch name {
+	case "enc":
+		return &p.enc
+	case "iv":
+		return &p.iv
+	case "tag":
+		return &p.tag
+	case "apu":
+		return &p.apu
+	case "apv":
+		return &p.apv
+	}
+	return nil
+}
+
+// read takes what we need from a header's JSON; sealed says that it is a JWE's.
+func (p *protected) read(data []byte, sealed bool) error {
+	doc, err := strictjson.Read(data, strictjson.Limits{MaxBytes: maxHeaderBytes, MaxDepth: maxHeaderDepth, MaxValues: maxHeaderValues})
+	if err != nil {
+		return malformed("header is not a strict JSON object")
+	}
+	defer doc.Release()
+	h := doc.Root()
+	if h.Kind() != strictjson.Object {
+		return malformed("header is not a strict JSON object")
+	}
+	if h.MisCased(known) {
+		return malformed("header has a registered name in another case")
+	}
+	for m, ok := h.First(); ok; m, ok = m.Next(h) {
+		name := m.Name()
+		switch name {
+		case "crit", "b64", "zip":
+			return malformed("header has " + name)
+		case "epk":
+			if err := p.ephemeral(m, sealed); err != nil {
+				return err
+			}
+		}
+		if text := p.text(name, sealed); text == nil {
+			continue
+		} else if m.Kind() != strictjson.String {
+			return malformed("header " + name + " is not a string")
+		} else {
+			*text = m.Str()
+		}
+	}
+	return nil
+}
+
+// ephemeral reads the sender's ephemeral public key, the one key that a header may
+// bring: it is an input of ECDH-ES, and proves nothing.
+func (p *protected) ephemeral(epk strictjson.Cursor, sealed bool) error {
+	if !sealed {
+		return nil
+	}
+	if epk.Kind() != strictjson.Object || epk.MisCased([]string{"kty", "crv", "x", "y", "d"}) {
+		return malformed("header epk is not a public key")
+	}
+	if _, private := epk.Get("d"); private {
+		return malformed("header epk is a private key")
+	}
+	kty := ""
+	for name, to := range map[string]*string{"kty": &kty, "crv": &p.crv, "x": &p.x, "y": &p.y} {
+		v, ok := epk.Get(name)
+		if ok && v.Kind() != strictjson.String {
+			return malformed("header epk is not a public key")
+		}
+		*to = v.Str()
+	}
+	if okp := p.crv == "X25519"; okp != (kty == "OKP") || !okp && kty != "EC" {
+		return malformed("header epk has a kty that does not fit its curve")
+	}
+	return nil
+}
+
+// Header is what Sign and Seal write into a token, in this order. Members that the
+// algorithm fills (alg, and for a JWE enc, epk, iv, tag) are written by Sign and
+// Seal: put Here where the counterpart wants one; otherwise alg and enc come first,
+// the others last.
+//
+// A name stands once, whatever its case. crit, b64, zip, p2s, p2c and members that
+// carry or point at keys (jwk, jku, x5u, x5c) cannot be written. Everything in a
+// header can be read by everybody.
+type Header []Param
+
+// Param is one member of a Header; Text, Int and Here make one.
+type Param struct {
+	name, text string
+	number     int64
+	kind       paramKind
+}
+
+type paramKind uint8
+
+const (
+	paramNone paramKind = iota
+	paramText
+	paramInt
+	paramHere
+	paramRaw // a JSON text of our own
+)
+
+// Text is a member whose value is a string, in UTF-8. A kid is written exactly so.
+func Text(name, value string) Param { return Param{name: name, text: value, kind: paramText} }
+
+// Int is a member whose value is an integer: iat, say.
+func Int(name string, value int64) Param { return Param{name: name, number: value, kind: paramInt} }
+
+// Here is the place of a member that the algorithm fills: alg, enc, epk, iv, tag.
+func Here(name string) Param { return Param{name: name, kind: paramHere} }
+
+// unwritable are members that no token of ours carries.
+var unwritable = []string{"crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "p2s", "p2c"}
+
+// filled are members that only Sign and Seal write.
+var filled = []string{"alg", "enc", "epk", "iv", "tag"}
+
+// encode writes the header with the members that the algorithm fills.
+func (h Header) encode(own []Param) ([]byte, error) {
+	if err := h.check(own); err != nil {
+		return nil, err
+	}
+	w := canon.NewWriter(make([]byte, 0, 384)).Object()
+	placed := func(name string) bool {
+		return slices.ContainsFunc(h, func(p Param) bool { return p.kind == paramHere && p.name == name })
+	}
+	for i := range own {
+		if first := own[i].name == "alg" || own[i].name == "enc"; first && !placed(own[i].name) {
+			own[i].write(w)
+		}
+	}
+	for i := range h {
+		p := &h[i]
+		if p.kind == paramHere {
+			p = &own[slices.IndexFunc(own, func(o Param) bool { return o.name == h[i].name })]
+		}
+		p.write(w)
+	}
+	for i := range own {
+		if last := own[i].name != "alg" && own[i].name != "enc"; last && !placed(own[i].name) {
+			own[i].write(w)
+		}
+	}
+	data := w.EndObject().Bytes()
+	if len(data) > maxHeaderBytes {
+		return nil, &Error{ErrHeader, "it is longer than 16 KiB"}
+	}
+	return data, nil
+}
+
+func (p *Param) write(w *canon.Writer) {
+	w.Key(p.name)
+	switch p.kind {
+	case paramInt:
+		w.Int(p.number)
+	case paramRaw:
+		w.Raw([]byte(p.text))
+	default:
+		w.String(p.text)
+	}
+}
+
+func (h Header) check(own []Param) error {
+	bad := func(detail string) error { return &Error{ErrHeader, detail} }
+	if len(h) > maxHeaderMembers {
+		return bad("it has more than 32 members")
+	}
+	for i, p := range h {
+		switch {
+		case p.kind == paramNone || p.kind == paramRaw:
+			return bad("a member was not made by Text, Int or Here")
+		case p.name == "" || !utf8.ValidString(p.name) || !utf8.ValidString(p.text):
+			return bad("a member has no name, or is not UTF-8")
+		case slices.ContainsFunc(h[:i], func(o Param) bool { return strings.EqualFold(o.name, p.name) }):
+			return bad("a name stands twice")
+		case slices.Contains(unwritable, p.name):
+			return bad(p.name + " cannot be written")
+		case !slices.Contains(known, p.name) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, p.name) }):
+			return bad("a registered name is written in another case")
+		case p.kind != paramHere && slices.Contains(filled, p.name):
+			return bad(p.name + " is written by the algorithm")
+		case p.kind == paramHere && !slices.ContainsFunc(own, func(o Param) bool { return o.name == p.name }):
+			return bad("this algorithm does not fill a member for which Here stands")
+		case p.kind == paramInt && slices.Contains(known, p.name):
+			return bad(p.name + " is not a string")
+		case p.name == "kid" && (p.text == "" || len(p.text) > MaxKeyIDBytes):
+			return bad("kid is empty or longer than 256 bytes")
+		}
+	}
+	return nil
+}

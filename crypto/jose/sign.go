@@ -1,0 +1,91 @@
+package jose
+
+import (
+	"crypto"
+	"crypto/rand"
+	"encoding/asn1"
+	"math/big"
+
+	"github.com/issuant/issuant/crypto/secret"
+)
+
+// SignRS256 returns a compact token with the header {"alg":"RS256","kid":...,"typ":"JWT"}.
+// Errors as of Sign.
+func SignRS256(key crypto.Signer, kid string, payload []byte) (string, error) {
+	return Sign(RS256, key, Header{Text("kid", kid), Text("typ", "JWT")}, payload)
+}
+
+// Sign returns a compact token. key is a crypto.Signer (a private key or a
+// hardware module's) or, for HS256 to HS512, a secret.Bytes. Order of errors:
+// ErrAlgorithm (no such algorithm), ErrKey (of another kind, or weak), ErrHeader,
+// ErrTooLarge (a token that Parse would not take); a signer's own error is passed on.
+func Sign(alg string, key any, header Header, payload []byte) (string, error) {
+	s := signatureOf(alg)
+	if s == nil {
+		return "", ErrAlgorithm
+	}
+	if err := s.checkSigner(key); err != nil {
+		return "", err
+	}
+	h, err := header.encode([]Param{Text("alg", alg)})
+	if err != nil {
+		return "", err
+	}
+	token, err := s.sign(key, h, payload)
+	if len(token) > MaxTokenBytes {
+		return "", ErrTooLarge
+	}
+	return token, err
+}
+
+// checkSigner is check for a key that signs.
+func (s *signature) checkSigner(key any) error {
+	if s.family == familyHMAC {
+		return s.check(key)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return badKey("it does not sign")
+	}
+	return s.check(signer.Public())
+}
+
+func (s *signature) sign(key any, header, payload []byte) (string, error) {
+	buf := make([]byte, 0, b64.EncodedLen(len(header))+b64.EncodedLen(len(payload))+b64.EncodedLen(1024)+2)
+	buf = append(b64.AppendEncode(buf, header), '.')
+	buf = b64.AppendEncode(buf, payload)
+	sig, err := s.signature(key, buf)
+	if err != nil {
+		return "", err
+	}
+	return string(b64.AppendEncode(append(buf, '.'), sig)), nil
+}
+
+func (s *signature) signature(key any, input []byte) ([]byte, error) {
+	switch s.family {
+	case familyHMAC:
+		return s.appendMAC(nil, key.(secret.Bytes), input), nil
+	case familyEd25519:
+		return key.(crypto.Signer).Sign(rand.Reader, input, crypto.Hash(0))
+	case familyPSS:
+		return key.(crypto.Signer).Sign(rand.Reader, appendDigest(nil, s.hash, input), s.pss)
+	}
+	sig, err := key.(crypto.Signer).Sign(rand.Reader, appendDigest(nil, s.hash, input), s.hash)
+	if err != nil || s.family == familyPKCS1 {
+		return sig, err
+	}
+	return fixedECDSA(sig, s.size)
+}
+
+// fixedECDSA turns the ASN.1 signature of a crypto.Signer into r and s of fixed length.
+func fixedECDSA(der []byte, size int) ([]byte, error) {
+	var v struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(der, &v); err != nil || len(rest) > 0 ||
+		v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 4*size || v.S.BitLen() > 4*size {
+		return nil, badKey("its signer does not make ASN.1 signatures of this curve")
+	}
+	sig := make([]byte, size)
+	v.R.FillBytes(sig[:size/2])
+	v.S.FillBytes(sig[size/2:])
+	return sig, nil
+}
