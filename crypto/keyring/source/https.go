@@ -24,11 +24,12 @@ const (
 	DefaultRefresh         = time.Hour              // without Cache-Control
 	MinRefresh             = time.Minute            // Cache-Control asks for less
 	MaxRefresh             = 6 * time.Hour          // Cache-Control asks for more
-	DefaultUnknownInterval = 30 * time.Second
+	DefaultUnknownInterval = 10 * time.Second
 	DefaultMaxStale        = 24 * time.Hour
 	retryFirst             = 30 * time.Second // after a failed periodic fetch, doubled up to
 	retryLast              = 5 * time.Minute
 	maxUnknown             = 1024 // key ids remembered as unknown
+	maxMisses              = 3    // doublings of how long an id is remembered
 )
 
 // HTTPSOptions sets up a source. What is zero takes the default.
@@ -36,8 +37,9 @@ type HTTPSOptions struct {
 	// Timeout bounds one fetch: default 5 s, at most 1 min.
 	Timeout time.Duration
 	// UnknownInterval is the least time between two fetches that unknown key ids
-	// cause; for twice as long an id that a fetch did not bring is answered without
-	// another fetch. Default 30 s, at least 1 s.
+	// cause. An id that a fetch did not bring causes none for as long, after each
+	// further miss for twice as long as before, at most eight times. Default 10 s, at
+	// least 1 s, at most 1 h.
 	UnknownInterval time.Duration
 	// MaxStale is how long keys may be used after the last good fetch: default and
 	// at most 24 h. Then all keys vanish.
@@ -46,8 +48,9 @@ type HTTPSOptions struct {
 	RootCAs *x509.CertPool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-	// Log is told what happens: keys_refreshed, keys_refresh_failed, key_warning,
-	// with attributes as name, value pairs. Default: nobody. It may be called from
+	// Log is told what happens: keys_refreshed (with the ids that are new and those
+	// that are gone, as new and gone), keys_refresh_failed, key_warning, with
+	// attributes as name, value pairs. Default: nobody. It may be called from
 	// several goroutines; it must not call methods of the source,
 	// and whoever waits for the fetch waits for it too.
 	Log func(event string, attrs ...any)
@@ -66,8 +69,16 @@ type HTTPS struct {
 
 	mu       sync.Mutex // guards what follows; never held during a fetch
 	flight   *flight    // the fetch under way
-	unknown  time.Time  // of the last fetch for an unknown id
-	negative map[string]time.Time
+	later    *flight    // the one that begins when the interval is over; nil when nobody asked for it
+	timer    *time.Timer
+	unknown  time.Time // of the last fetch for an unknown id
+	negative map[string]miss
+}
+
+// miss tells how often good fetches did not bring an id, and until when it causes none.
+type miss struct {
+	times int
+	until time.Time
 }
 
 // keySet is what one good fetch brought; immutable.
@@ -110,7 +121,7 @@ func NewHTTPS(address string, opt HTTPSOptions) (*HTTPS, error) {
 	if opt.Log == nil {
 		opt.Log = func(string, ...any) {}
 	}
-	return &HTTPS{url: u.String(), opt: opt, client: newClient(opt), negative: map[string]time.Time{}}, nil
+	return &HTTPS{url: u.String(), opt: opt, client: newClient(opt), negative: map[string]miss{}}, nil
 }
 
 func newClient(opt HTTPSOptions) *http.Client {
@@ -170,14 +181,18 @@ func (h *HTTPS) Refresh(ctx context.Context) error {
 
 // Await reports whether the key of that id is there, and fetches when it is not:
 // so the first message after a rotation waits, within ctx (give it
-// DefaultAwait), instead of being refused. All callers share one fetch; strange ids cause
-// at most one fetch per UnknownInterval, and an id that a fetch did not bring is
-// remembered for twice as long.
+// DefaultAwait), instead of being refused. All callers share one fetch.
+//
+// Strange ids cause at most one fetch per UnknownInterval. Who asks when strangers
+// have used the interval up is not forgotten: a fetch begins as soon as it is over,
+// whether or not anybody asks again, so a flood delays a genuine new key by one
+// interval and a fetch at most. Await waits for that fetch only when ctx has a deadline
+// that lies behind its beginning; else it answers at once, so that a flood holds nothing up.
 func (h *HTTPS) Await(ctx context.Context, id string) bool {
 	if _, ok := h.Lookup(id); ok {
 		return true
 	}
-	f := h.flightFor(id)
+	f := h.flightFor(ctx, id)
 	if f == nil {
 		return false
 	}
@@ -193,25 +208,47 @@ func (h *HTTPS) Await(ctx context.Context, id string) bool {
 	return ok
 }
 
-// flightFor returns a fetch that may bring the id, nil when none is due.
-func (h *HTTPS) flightFor(id string) *flight {
+// flightFor returns a fetch that may bring the id, nil when none begins before ctx ends.
+func (h *HTTPS) flightFor(ctx context.Context, id string) *flight {
 	if id == "" || len(id) > keyring.MaxIDBytes {
 		return nil
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.opt.Now()
-	if until, ok := h.negative[id]; ok && now.Before(until) {
+	if m, ok := h.negative[id]; ok && now.Before(m.until) {
 		return nil
 	}
 	if h.flight != nil {
 		return h.flight
 	}
-	if !h.unknown.IsZero() && now.Sub(h.unknown) < h.opt.UnknownInterval {
+	wait := h.opt.UnknownInterval - now.Sub(h.unknown)
+	if h.unknown.IsZero() || wait <= 0 {
+		h.unknown = now
+		return h.start()
+	}
+	if h.later == nil {
+		h.later = &flight{done: make(chan struct{})}
+		h.timer = time.AfterFunc(wait, h.startLater)
+	}
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) < wait {
 		return nil
 	}
-	h.unknown = now
-	return h.start()
+	return h.later
+}
+
+// startLater begins the fetch that was put off.
+func (h *HTTPS) startLater() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.later == nil: // another fetch has taken its place
+	case h.flight != nil:
+		h.timer = time.AfterFunc(time.Second, h.startLater)
+	default:
+		h.unknown = h.opt.Now()
+		h.start()
+	}
 }
 
 // remember notes that a good fetch did not bring the id.
@@ -220,22 +257,32 @@ func (h *HTTPS) remember(id string) {
 	defer h.mu.Unlock()
 	now := h.opt.Now()
 	if len(h.negative) >= maxUnknown {
-		for have, until := range h.negative {
-			if !now.Before(until) {
+		for have, m := range h.negative {
+			if !now.Before(m.until) {
 				delete(h.negative, have)
 			}
 		}
 	}
-	if len(h.negative) < maxUnknown {
-		h.negative[id] = now.Add(2 * h.opt.UnknownInterval)
+	m, known := h.negative[id]
+	if known && now.Before(m.until) || !known && len(h.negative) >= maxUnknown {
+		return // another waiter of the same fetch was here, or there is no room
 	}
+	m.until = now.Add(h.opt.UnknownInterval << min(m.times, maxMisses))
+	m.times++
+	h.negative[id] = m
 }
 
-// start returns the fetch under way, or begins one. The caller holds mu.
+// start returns the fetch under way, or begins one, for those too who wait for a
+// later one. The caller holds mu.
 func (h *HTTPS) start() *flight {
 	if h.flight == nil {
-		f := &flight{done: make(chan struct{})}
-		h.flight = f
+		f := h.later
+		if f == nil {
+			f = &flight{done: make(chan struct{})}
+		} else {
+			h.timer.Stop()
+		}
+		h.flight, h.later = f, nil
 		go h.run(f)
 	}
 	return h.flight
@@ -249,13 +296,34 @@ func (h *HTTPS) run(f *flight) {
 	if f.err = err; err != nil {
 		h.opt.Log("keys_refresh_failed", "url", h.url, "error", err.Error())
 	} else {
+		before := h.Ring()
 		h.set.Store(set)
-		h.opt.Log("keys_refreshed", "url", h.url, "keys", set.ring.Len())
+		h.opt.Log("keys_refreshed", append([]any{"url", h.url, "keys", set.ring.Len()}, changes(before, set.ring)...)...)
 	}
 	h.mu.Lock()
 	h.flight = nil
 	h.mu.Unlock()
 	close(f.done)
+}
+
+// changes names the ids that are in one of two rings alone, as attributes of a log.
+func changes(before, after *keyring.Ring) []any {
+	only := func(in, notIn *keyring.Ring) (ids []string) {
+		for _, k := range in.All() {
+			if _, ok := notIn.Lookup(k.ID); !ok {
+				ids = append(ids, quoteID(k.ID))
+			}
+		}
+		return ids
+	}
+	var attrs []any
+	if ids := only(after, before); ids != nil {
+		attrs = append(attrs, "new", ids)
+	}
+	if ids := only(before, after); ids != nil {
+		attrs = append(attrs, "gone", ids)
+	}
+	return attrs
 }
 
 // fetch reads the address once. It does not take the context of whoever asked

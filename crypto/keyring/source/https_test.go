@@ -334,7 +334,7 @@ func TestUnknownIDsCostOneFetchPerInterval(t *testing.T) {
 	if got := s.hits.Load(); got != 1 {
 		t.Errorf("%d fetches for 1000 strange ids", got)
 	}
-	c.add(30*time.Second - 1)
+	c.add(10*time.Second - 1)
 	if h.Await(t.Context(), "x"); s.hits.Load() != 1 {
 		t.Error("a fetch before the interval has passed")
 	}
@@ -354,7 +354,7 @@ func TestUnknownIDsAreRememberedForAWhile(t *testing.T) {
 	s, c := newServer(t, serving(document(t, "a"))), newClock()
 	h := newSource(t, s, c)
 	h.Await(t.Context(), "x")
-	c.add(59 * time.Second)
+	c.add(9 * time.Second)
 	if h.Await(t.Context(), "x"); s.hits.Load() != 1 {
 		t.Errorf("%d fetches for one strange id", s.hits.Load())
 	}
@@ -370,6 +370,131 @@ func TestUnknownIDsAreRememberedForAWhile(t *testing.T) {
 	if h.Await(t.Context(), "x"); s.hits.Load() != 4 {
 		t.Errorf("%d fetches: the id is remembered for too long", s.hits.Load())
 	}
+}
+
+// bubble is a source whose clock is that of a synctest bubble. Its answers are
+// counted with their times.
+func bubble(t *testing.T, doc *atomic.Pointer[string]) (h *HTTPS, at func() []time.Duration) {
+	t.Helper()
+	begin := time.Now()
+	h, err := NewHTTPS("https://keys.example/", HTTPSOptions{Now: func() time.Time { return time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC).Add(time.Since(begin)) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var times []time.Duration
+	h.client.Transport = transport(func() (int, string) {
+		time.Sleep(50 * time.Millisecond)
+		mu.Lock()
+		defer mu.Unlock()
+		times = append(times, time.Since(begin))
+		return 200, *doc.Load()
+	})
+	return h, func() []time.Duration { mu.Lock(); defer mu.Unlock(); return times }
+}
+
+func TestAFloodDelaysAGenuineNewKeyByOneIntervalAtMost(t *testing.T) {
+	before, after := string(document(t, "old")), string(document(t, "old", "new"))
+	for _, floods := range []bool{true, false} { // after the key was asked for, too?
+		synctest.Test(t, func(t *testing.T) {
+			var doc atomic.Pointer[string]
+			doc.Store(&before)
+			h, fetches := bubble(t, &doc)
+			if err := h.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ask := func(id string) bool {
+				ctx, cancel := context.WithTimeout(t.Context(), DefaultAwait)
+				defer cancel()
+				return h.Await(ctx, id)
+			}
+			stop := make(chan struct{})
+			var strangers sync.WaitGroup
+			for i := range 20 {
+				strangers.Go(func() {
+					for j := 0; ; j++ {
+						select {
+						case <-stop:
+							return
+						case <-time.After(7 * time.Millisecond):
+							ask(fmt.Sprint("strange", i, "-", j))
+						}
+					}
+				})
+			}
+			time.Sleep(3 * time.Second) // the strangers have used the interval up
+			doc.Store(&after)
+			if ask("new") {
+				t.Error("the key came without a fetch")
+			}
+			asked := time.Now()
+			if !floods {
+				close(stop)
+				strangers.Wait()
+			}
+			for !has(h, "new") {
+				time.Sleep(10 * time.Millisecond)
+				if time.Since(asked) > DefaultUnknownInterval+time.Second {
+					t.Fatalf("the key has not come after %v; fetches at %v", time.Since(asked), fetches())
+				}
+			}
+			time.Sleep(35 * time.Second)
+			if floods {
+				close(stop)
+				strangers.Wait()
+			}
+			at := fetches()[1:] // without the Refresh
+			for i := 1; i < len(at); i++ {
+				if at[i]-at[i-1] < DefaultUnknownInterval {
+					t.Errorf("two fetches within an interval: %v", at)
+				}
+			}
+			if most := 5; len(at) > most || !floods && len(at) != 2 {
+				t.Errorf("%d fetches: %v", len(at), at)
+			}
+		})
+	}
+}
+
+func TestAwaitWaitsForAFetchThatIsNear(t *testing.T) {
+	before, after := string(document(t, "old")), string(document(t, "old", "new"))
+	synctest.Test(t, func(t *testing.T) {
+		var doc atomic.Pointer[string]
+		doc.Store(&before)
+		h, fetches := bubble(t, &doc)
+		ctx := func(d time.Duration) context.Context {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			t.Cleanup(cancel)
+			return ctx
+		}
+		h.Await(ctx(time.Second), "strange")
+		doc.Store(&after)
+		start := time.Now()
+		if h.Await(ctx(time.Second), "new") || time.Since(start) > 0 {
+			t.Error("Await waits for a fetch that begins after its deadline")
+		}
+		time.Sleep(DefaultUnknownInterval - 300*time.Millisecond)
+		if !h.Await(ctx(time.Second), "new") || len(fetches()) != 2 {
+			t.Errorf("Await did not wait for the fetch that was near: %v", fetches())
+		}
+	})
+}
+
+func TestAnIDThatNeverComesIsAskedForEverMoreSeldom(t *testing.T) {
+	doc := string(document(t, "old"))
+	synctest.Test(t, func(t *testing.T) {
+		var p atomic.Pointer[string]
+		p.Store(&doc)
+		h, fetches := bubble(t, &p)
+		for range 400 {
+			h.Await(t.Context(), "retired")
+			time.Sleep(time.Second)
+		}
+		// Misses at 0, then after 10, 20, 40 and each further 80 seconds.
+		if n := len(fetches()); n < 7 || n > 9 {
+			t.Errorf("%d fetches: %v", n, fetches())
+		}
+	})
 }
 
 func TestAFailedFetchIsNotHeldAgainstTheID(t *testing.T) {
@@ -429,7 +554,7 @@ func TestLogTellsWhatHappened(t *testing.T) {
 		}
 		_ = h.Refresh(t.Context())
 	}
-	want := []string{`key_warning warningkey "bad" is refused: entry is not PEM`, "keys_refreshed keys2", "keys_refresh_failed errorsource: keys cannot be fetched: status 503"}
+	want := []string{`key_warning warningkey "bad" is refused: entry is not PEM`, `keys_refreshed keys2new["a" "bad"]`, "keys_refresh_failed errorsource: keys cannot be fetched: status 503"}
 	mu.Lock()
 	defer mu.Unlock()
 	if got := strings.Join(events, "\n"); got != strings.Join(want, "\n") {
