@@ -149,7 +149,7 @@ func loadKeyFile(name string) ([]keyring.Key, []string, error) {
 		if keys[i].Public == nil && keys[i].Refused == "" {
 			st, serr := os.Stat(name)
 			if serr == nil {
-				serr = checkSecret(st, ownerOf(st))
+				serr = checkSecret(st)
 			}
 			if serr != nil {
 				return nil, nil, serr

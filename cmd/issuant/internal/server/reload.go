@@ -17,10 +17,10 @@ import (
 	"time"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
-	"github.com/issuant/issuant/cmd/issuant/internal/watch"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/watch"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -134,7 +134,7 @@ func (s *Server) checkConfigFile(c *config.Config) []config.Fault {
 		return nil
 	}
 	if _, has := u.User.Password(); has {
-		if err := checkSecret(st, ownerOf(st)); err != nil {
+		if err := checkSecret(st); err != nil {
 			return []config.Fault{{Place: c.Place("store"), Key: "store", Msg: "the URL holds a password, and of the file " + err.Error()}}
 		}
 	}

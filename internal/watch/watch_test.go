@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/issuant/issuant/cmd/issuant/internal/watch"
+	"github.com/issuant/issuant/internal/watch"
 )
 
 const patience = 20 * time.Second
