@@ -34,6 +34,9 @@ type Facts struct {
 	texts []string
 	nums  []int64
 	lists [][]string
+
+	work     *decodeWork // of Decoder.Decode, nil when nothing needed it
+	borrowed bool        // texts and lists lie in memory that others will change
 }
 
 // NewFacts returns facts that are all absent.
@@ -407,7 +410,11 @@ func (f *Facts) Text(name string) string {
 
 // Clone returns an independent copy.
 func (f *Facts) Clone() *Facts {
-	return &Facts{schema: f.schema, has: f.has, texts: slices.Clone(f.texts), nums: slices.Clone(f.nums), lists: slices.Clone(f.lists)}
+	g := &Facts{schema: f.schema, has: f.has, texts: slices.Clone(f.texts), nums: slices.Clone(f.nums), lists: slices.Clone(f.lists)}
+	if f.borrowed {
+		g.own()
+	}
+	return g
 }
 
 // DecodeFacts reads the facts from a JSON object whose members are the fields of

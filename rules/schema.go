@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
@@ -63,6 +64,9 @@ type Schema struct {
 	slots []slot // by field; small, since every read of a fact looks here
 	texts int    // how many fields are texts
 	lists int    // how many are lists
+
+	once   sync.Once
+	events *Decoder // see EventDecoder
 }
 
 // slot is the place of a fact among the texts, the lists or the numbers of Facts.

@@ -86,6 +86,9 @@ const (
 	Member Code = 427 // a document has no such member
 	Signed Code = 428 // a signed file is none, or was damaged
 
+	Decoder Code = 450 // an event decoder cannot be made of its options
+	Binding Code = 451 // a Go struct cannot be bound to a schema
+
 	// 5xx: we act.
 	Internal Code = 500
 )
@@ -110,6 +113,7 @@ var names = map[Code]string{
 
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
+	Decoder: "decoder", Binding: "binding",
 	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
 	Outgoing: "outgoing",
 	Unwrap:   "unwrap",

@@ -1,0 +1,171 @@
+package rules
+
+import (
+	"math/bits"
+	"strings"
+)
+
+// memberKind tells what a member of an event is. The zero kind is an empty entry.
+type memberKind uint8
+
+const (
+	stringMember   = memberKind(String) // fields, by their type
+	intMember      = memberKind(Int)
+	floatMember    = memberKind(Float)
+	boolMember     = memberKind(Bool)
+	timeMember     = memberKind(Time)
+	stringsMember  = memberKind(Strings)
+	groupMember    = memberKind(16) // an object of fields
+	reservedMember = memberKind(17) // the caller's
+)
+
+// member is a known name of an object, and what to do with its value.
+type member struct {
+	ends   nameEnds
+	name   string
+	kind   memberKind
+	read   bool   // the fact is stored
+	column uint16 // of the fact, by its type
+	field  uint16 // index of the field
+	serial uint16 // among all members of the event: for what must not stand twice
+	group  *nameTable
+}
+
+// nameEnds are the first and the last eight bytes of a name, little-endian, which
+// are the whole name up to sixteen bytes. Of a shorter name than eight bytes, both
+// are the name and zeros.
+type nameEnds struct{ first, last uint64 }
+
+func endsOf(name string) nameEnds {
+	n := len(name)
+	if n >= 8 {
+		return nameEnds{load8(name), load8(name[n-8:])}
+	}
+	var x uint64
+	for i := n - 1; i >= 0; i-- {
+		x = x<<8 | uint64(name[i])
+	}
+	return nameEnds{x, x}
+}
+
+// load8 is one load on machines that have it.
+func load8(p string) uint64 {
+	_ = p[7]
+	return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+		uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+}
+
+// hash is equal for ASCII names that are equal without regard to case. A sender who
+// makes many names of one hash gains nothing: tables hold our names alone, and where
+// his own are compared they are few or sorted.
+func (e nameEnds) hash() uint64 {
+	const fold = 0x2020202020202020 // the bit in which A and a differ
+	h := (e.first|fold)*0x9e3779b97f4a7c15 ^ bits.RotateLeft64((e.last|fold)*0xc2b2ae3d27d4eb4f, 29)
+	return h ^ h>>32
+}
+
+// nameTable finds the members of one object: open addressing, at most half full.
+type nameTable struct {
+	members []member
+	factor  uint64
+	shift   uint8
+}
+
+// newNameTable tries factors for the one under which the fewest names lie beside
+// their place; nearly always all lie there.
+func newNameTable(list []member) *nameTable {
+	size := 4
+	for size < 2*len(list) {
+		size *= 2
+	}
+	best, least := &nameTable{}, -1
+	for try := range uint64(32) {
+		t := &nameTable{make([]member, size), 0x9e3779b97f4a7c15 + 2*try, uint8(64 - bits.TrailingZeros(uint(size)))}
+		far := 0
+		for _, m := range list {
+			m.ends = endsOf(m.name)
+			i := t.place(m.ends.hash())
+			for ; t.members[i].kind != 0; i = (i + 1) & (size - 1) {
+				far++
+			}
+			t.members[i] = m
+		}
+		if least < 0 || far < least {
+			best, least = t, far
+		}
+		if far == 0 {
+			break
+		}
+	}
+	return best
+}
+
+func (t *nameTable) place(hash uint64) int { return int(hash * t.factor >> (t.shift & 63)) }
+
+// find returns the member of that exact name, nil when there is none.
+func (t *nameTable) find(name string, ends nameEnds, hash uint64) *member {
+	mask := len(t.members) - 1
+	for i := t.place(hash); ; i = (i + 1) & mask {
+		m := &t.members[i&mask]
+		if m.kind == 0 {
+			return nil
+		}
+		if m.ends == ends && len(m.name) == len(name) && (len(name) <= 16 || m.name == name) {
+			return m
+		}
+	}
+}
+
+func (t *nameTable) get(name string) *member {
+	ends := endsOf(name)
+	return t.find(name, ends, ends.hash())
+}
+
+// fold returns the member whose name equals that one without regard to case, nil
+// when there is none; hash is that of the folded name.
+func (t *nameTable) fold(name string, hash uint64) *member {
+	for i := t.place(hash); t.members[i].kind != 0; i = (i + 1) & (len(t.members) - 1) {
+		if m := &t.members[i]; strings.EqualFold(m.name, name) {
+			return m
+		}
+	}
+	return nil
+}
+
+// compile makes the tables of all objects.
+func (d *Decoder) compile(read []bool) {
+	var top, dots []member
+	groups := map[string][]member{}
+	var order []string
+	serial := uint16(0)
+	next := func() uint16 { serial++; return serial - 1 }
+	for i, f := range d.schema.fields {
+		at := d.schema.slots[i]
+		m := member{kind: memberKind(at.typ), read: read[i], column: at.column, field: uint16(i), serial: next(), name: f.Name}
+		group, name, dotted := strings.Cut(f.Name, ".")
+		if !dotted {
+			top = append(top, m)
+			continue
+		}
+		if groups[group] == nil {
+			order = append(order, group)
+		}
+		dots = append(dots, m)
+		m.name = name
+		groups[group] = append(groups[group], m)
+	}
+	for _, group := range order {
+		top = append(top, member{kind: groupMember, name: group, serial: next(), group: newNameTable(groups[group])})
+	}
+	if d.opt.Reserved != "" {
+		// What is the caller's is never a fact, whatever the schema says.
+		kept := top[:0]
+		for _, m := range top {
+			if m.name != d.opt.Reserved {
+				kept = append(kept, m)
+			}
+		}
+		top = append(kept, member{kind: reservedMember, name: d.opt.Reserved, serial: next()})
+	}
+	d.top, d.dots = newNameTable(top), newNameTable(dots)
+}
