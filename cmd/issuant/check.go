@@ -3,8 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -111,25 +110,11 @@ func (a *app) check(output string) error {
 	return nil
 }
 
-// writePack puts the pack's binary form in place at once: whoever reads the file
-// meanwhile sees the old one or the new one.
 func writePack(name string, p *rules.Pack) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".issuant-*")
-	if err != nil {
-		return usage("--output: %w", plainPathError(name, err))
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(p.Encode())
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
+	if err := replaceFile(name, p.Encode(), 0o644); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return usage("--output: %w", plainPathError(name, err))
+		}
 		return fail(exitUnavailable, "--output: %w", plainPathError(name, err))
 	}
 	return nil

@@ -97,7 +97,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.config, "config", "", "configuration `FILE` (default issuant.yaml where there is one)")
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
 	root.SetHelpCommand(helpCmd())
-	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.testCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
+	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.fmtCmd(), a.testCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
@@ -194,6 +194,24 @@ func oneOf(s string, list []string) bool {
 
 func (a *app) packFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.pack, "pack", "", "rules: a `DIR`, or a compiled FILE (default the starter pack)")
+}
+
+// packArg lets the pack be named without its flag.
+func (a *app) packArg(cmd *cobra.Command) {
+	a.packFlag(cmd)
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 1:
+			return usage("%s takes one pack, not %q too", cmd.Name(), args[1])
+		case len(args) == 1 && cmd.Flags().Changed("pack"):
+			return usage("%s: name the pack once, %q or --pack %q", cmd.Name(), args[0], a.pack)
+		case len(args) == 1 && args[0] == "":
+			return usage("%s: the pack has no name", cmd.Name())
+		case len(args) == 1:
+			return cmd.Flags().Set("pack", args[0])
+		}
+		return nil
+	}
 }
 
 func (a *app) inputFlag(cmd *cobra.Command, what string) {

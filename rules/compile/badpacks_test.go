@@ -56,7 +56,7 @@ func checkDiagnostic(t *testing.T, d compile.Diagnostic) {
 func TestBadPacks(t *testing.T) {
 	unseen := map[string]bool{}
 	for _, c := range compile.Codes() {
-		unseen[c.Code] = true
+		unseen[c.Code] = !strings.HasPrefix(c.Code, "R07") // of fmt, not of the compiler
 	}
 	for _, want := range testutil.Files(t, "/testdata/badpacks/*/want.txt") {
 		dir := filepath.Dir(want)
@@ -73,7 +73,9 @@ func TestBadPacks(t *testing.T) {
 			testutil.Golden(t, want, []byte(got))
 		})
 	}
-	for c := range unseen {
-		t.Errorf("no bad pack shows %s", c)
+	for c, missing := range unseen {
+		if missing {
+			t.Errorf("no bad pack shows %s", c)
+		}
 	}
 }

@@ -89,6 +89,9 @@ var codes = []CodeInfo{
 	{"R0604", SeverityError, "A test names a rule that the pack does not have."},
 	{"R0605", SeverityError, "A test contradicts itself."},
 	{"R0606", SeverityError, "Two cases of a file have one name."},
+
+	{"R0701", SeverityError, "A file has a form for which fmt has no canonical layout."},
+	{"R0702", SeverityError, "The canonical layout would change the pack's id."},
 }
 
 func severityOf(code string) Severity {

@@ -276,6 +276,19 @@ func fieldTable() string {
 	return s
 }
 
+// TestLanguageShowsTheLayout: the page's untidy example becomes its tidy one.
+func TestLanguageShowsTheLayout(t *testing.T) {
+	_, blocks := language(t)
+	text := map[string]string{}
+	for _, b := range blocks {
+		text[b.name] = b.text
+	}
+	got, err := compile.Format("rules/r.yaml", []byte(text["untidy rules/r.yaml"]))
+	if err != nil || len(got) == 0 || string(got) != text["tidy rules/r.yaml"] {
+		t.Errorf("fmt makes of it:\n%s\n%v", got, err)
+	}
+}
+
 func TestLanguageTestsPass(t *testing.T) {
 	_, blocks := language(t)
 	files := pagePack(t, blocks, "")
