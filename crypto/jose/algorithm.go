@@ -97,7 +97,9 @@ func signatureOf(alg string) *signature {
 	return nil
 }
 
-// appendDigest appends the hash of input, which may be buf itself.
+const maxDigest = sha512.Size
+
+// appendDigest appends the hash of input.
 func appendDigest(buf []byte, h crypto.Hash, input []byte) []byte {
 	switch h {
 	case crypto.SHA256:
@@ -113,7 +115,7 @@ func appendDigest(buf []byte, h crypto.Hash, input []byte) []byte {
 }
 
 // CheckKey returns nil when key can be used with a signature algorithm: to verify a
-// public key or, for HS256 to HS512, a secret. Else an error that unwraps to
+// public key or, for HS256 to HS512, a secret or MACer. Else an error that unwraps to
 // ErrAlgorithm (no such algorithm) or ErrKey (of another kind, or weak).
 func CheckKey(alg string, key any) error {
 	s := signatureOf(alg)
@@ -142,15 +144,23 @@ func (s *signature) check(key any) error {
 			return badKey("it is not an Ed25519 key")
 		}
 	case familyHMAC:
-		k, ok := key.(secret.Bytes)
-		if !ok {
+		switch k := key.(type) {
+		case secret.Bytes:
+			if k.Len() < MinSecretBytes {
+				return badKey("secret is shorter than 32 bytes")
+			}
+		case MACer:
+		default:
 			return badKey("it is not a secret")
-		}
-		if k.Len() < MinSecretBytes {
-			return badKey("secret is shorter than 32 bytes")
 		}
 	}
 	return nil
+}
+
+// MACer is a secret that does not leave its device: MAC returns the HMAC of message,
+// of full length. keyring's port of the same name fits.
+type MACer interface {
+	MAC(hash crypto.Hash, message []byte) ([]byte, error)
 }
 
 const notRSA = "it is not an RSA key"

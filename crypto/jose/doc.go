@@ -5,13 +5,16 @@
 //	RS256 RS384 RS512 PS256 PS384 PS512   *rsa.PublicKey of 2048 to 8192 bits; salt as long as the hash
 //	ES256 ES384 ES512                     *ecdsa.PublicKey on P-256, P-384, P-521
 //	EdDSA                                 ed25519.PublicKey
-//	HS256 HS384 HS512                     secret.Bytes of at least 32 bytes
+//	HS256 HS384 HS512                     secret.Bytes of at least 32 bytes, or a device as MACer
 //
 //	RSA-OAEP-256                          *rsa.PublicKey to seal, a crypto.Decrypter to open
-//	A256GCMKW                             secret.Bytes of 32 bytes
+//	A256GCMKW                             secret.Bytes of 32 bytes, or a device's cipher.AEAD
 //	ECDH-ES                               *ecdh.PublicKey or *ecdsa.PublicKey, an ecdh.KeyExchanger or *ecdsa.PrivateKey
 //	dir                                   secret.Bytes as long as enc demands
 //	with A128GCM A192GCM A256GCM, and A128CBC-HS256 with its tag checked first
+//
+// [VerifyBytes] and [SignBytes] are the same signature algorithms without a token,
+// for schemes that put a bare signature beside a body.
 //
 // [Parse] and [ParseJWE] check the shape of a token and prove nothing;
 // [JWS.Verify] and [JWE.Open] take the algorithm from the caller, and the header

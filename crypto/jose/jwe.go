@@ -2,16 +2,27 @@ package jose
 
 import (
 	"crypto"
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/fips140"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/binary"
 	"slices"
 
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/jwa"
 )
+
+// Content encryption algorithms (RFC 7518 section 5).
+const (
+	A128GCM      = jwa.A128GCM
+	A192GCM      = jwa.A192GCM
+	A256GCM      = jwa.A256GCM
+	A128CBCHS256 = jwa.A128CBCHS256
+)
+
+// ContentAlgorithms returns the names above, in that order; the caller owns the slice.
+func ContentAlgorithms() []string { return []string{A128GCM, A192GCM, A256GCM, A128CBCHS256} }
 
 // Key management algorithms (RFC 7518 section 4).
 const (
@@ -99,7 +110,7 @@ func (e *JWE) decode(token []byte, dots [4]int) error {
 		return err
 	}
 	e.Alg, e.Enc, e.KeyID, e.Type, e.ContentType = p.alg, p.enc, p.keyID, p.typ, p.cty
-	if c := contentOf(p.enc); c != nil && (len(e.iv) != c.ivBytes || ends[4]-ends[3] != tagBytes) {
+	if c := jwa.ContentOf(p.enc); c != nil && (len(e.iv) != c.IVBytes || ends[4]-ends[3] != jwa.TagBytes) {
 		return malformed("initialization vector or tag is not as long as enc demands")
 	}
 	return e.keyShape(&p)
@@ -120,13 +131,13 @@ func (e *JWE) keyShape(p *protected) (err error) {
 	}
 	switch p.alg {
 	case A256GCMKW:
-		if c := contentOf(p.enc); c != nil && len(e.wrapped) != c.keyBytes {
+		if c := jwa.ContentOf(p.enc); c != nil && len(e.wrapped) != c.KeyBytes {
 			return malformed("encrypted key is not as long as enc demands")
 		}
-		if e.keyIV, err = member("iv", p.iv, gcmIVBytes); err != nil {
+		if e.keyIV, err = member("iv", p.iv, jwa.GCMIVBytes); err != nil {
 			return err
 		}
-		e.keyTag, err = member("tag", p.tag, tagBytes)
+		e.keyTag, err = member("tag", p.tag, jwa.TagBytes)
 	case ECDHES:
 		if e.epk, err = p.point(); err != nil {
 			return err
@@ -198,7 +209,7 @@ func (e *JWE) Header() []byte { return e.header }
 // caller's route allows, one alg and at least one enc. The key is for
 //
 //	RSA-OAEP-256  a crypto.Decrypter with an RSA key of 2048 to 8192 bits
-//	A256GCMKW     a secret.Bytes of 32 bytes
+//	A256GCMKW     a secret.Bytes of 32 bytes, or a device's AES-256-GCM as cipher.AEAD
 //	ECDH-ES       an ecdh.KeyExchanger or *ecdsa.PrivateKey
 //	dir           a secret.Bytes as long as enc demands
 //
@@ -209,7 +220,7 @@ func (e *JWE) Open(alg string, key any, enc ...string) ([]byte, error) {
 	if fips140.Enforced() {
 		return nil, ErrFIPS
 	}
-	c := contentOf(e.Enc)
+	c := jwa.ContentOf(e.Enc)
 	if e.Alg != alg || c == nil || !slices.Contains(enc, e.Enc) {
 		return nil, ErrAlgorithm
 	}
@@ -218,11 +229,11 @@ func (e *JWE) Open(alg string, key any, enc ...string) ([]byte, error) {
 		return nil, err
 	}
 	if wrong != "" {
-		cek = make([]byte, c.keyBytes)
+		cek = make([]byte, c.KeyBytes)
 		system.fill(cek)
 	}
 	defer clear(cek)
-	plaintext, ok := c.open(cek, e.iv, []byte(e.segment), e.sealed)
+	plaintext, ok := c.Open(cek, e.iv, []byte(e.segment), e.sealed)
 	switch {
 	case wrong != "":
 		return nil, unopened(wrong)
@@ -234,7 +245,7 @@ func (e *JWE) Open(alg string, key any, enc ...string) ([]byte, error) {
 
 // contentKey returns a copy of the content encryption key. wrong says that there is
 // none, err that the caller's key is not for this algorithm.
-func (e *JWE) contentKey(c *content, key any) (cek []byte, wrong string, err error) {
+func (e *JWE) contentKey(c *jwa.Content, key any) (cek []byte, wrong string, err error) {
 	switch e.Alg {
 	case RSAOAEP256:
 		dec, ok := key.(crypto.Decrypter)
@@ -251,7 +262,7 @@ func (e *JWE) contentKey(c *content, key any) (cek []byte, wrong string, err err
 		cek, wrong = e.unwrapRSA(c, dec, pub)
 		return cek, wrong, nil
 	case A256GCMKW:
-		kek, err := secretKey(key, kekBytes)
+		kek, err := wrapper(key)
 		if err != nil {
 			return nil, "", err
 		}
@@ -265,7 +276,7 @@ func (e *JWE) contentKey(c *content, key any) (cek []byte, wrong string, err err
 		cek, wrong = e.agree(c, priv)
 		return cek, wrong, nil
 	case Dir:
-		cek, err := secretKey(key, c.keyBytes)
+		cek, err := secretKey(key, c.KeyBytes)
 		return slices.Clone(cek), "", err
 	}
 	return nil, "", ErrAlgorithm
@@ -283,26 +294,41 @@ func secretKey(key any, n int) ([]byte, error) {
 	return k.Reveal(), nil
 }
 
-func (e *JWE) unwrapRSA(c *content, dec crypto.Decrypter, pub *rsa.PublicKey) (cek []byte, wrong string) {
+// wrapper returns AES-GCM under a key for A256GCMKW.
+func wrapper(key any) (cipher.AEAD, error) {
+	if device, ok := key.(cipher.AEAD); ok {
+		if device.NonceSize() != jwa.GCMIVBytes || device.Overhead() != jwa.TagBytes {
+			return nil, badKey("it is not AES-GCM with 12 bytes of nonce and 16 of tag")
+		}
+		return device, nil
+	}
+	kek, err := secretKey(key, jwa.KEKBytes)
+	if err != nil {
+		return nil, err
+	}
+	gcm, err := jwa.NewGCM(kek)
+	if err != nil {
+		return nil, badKey("it cannot be used here")
+	}
+	return gcm, nil
+}
+
+func (e *JWE) unwrapRSA(c *jwa.Content, dec crypto.Decrypter, pub *rsa.PublicKey) (cek []byte, wrong string) {
 	if len(e.wrapped) != pub.Size() {
 		return nil, "encrypted key is not as long as the modulus"
 	}
-	cek, err := dec.Decrypt(nil, e.wrapped, &rsa.OAEPOptions{Hash: crypto.SHA256})
+	cek, err := jwa.UnwrapOAEP(dec, crypto.SHA256, e.wrapped)
 	if err != nil {
 		return nil, "encrypted key cannot be unwrapped"
 	}
-	if len(cek) != c.keyBytes {
+	if len(cek) != c.KeyBytes {
 		return nil, "unwrapped key is not as long as enc demands"
 	}
 	return cek, ""
 }
 
-func (e *JWE) unwrapGCM(kek []byte) (cek []byte, wrong string) {
-	gcm, err := newGCM(kek)
-	if err != nil {
-		return nil, "encrypted key cannot be unwrapped"
-	}
-	cek, err = gcm.Open(nil, e.keyIV, slices.Concat(e.wrapped, e.keyTag), nil)
+func (e *JWE) unwrapGCM(kek cipher.AEAD) (cek []byte, wrong string) {
+	cek, err := jwa.UnwrapGCM(kek, e.keyIV, e.wrapped, e.keyTag)
 	if err != nil {
 		return nil, "encrypted key cannot be unwrapped"
 	}
@@ -326,7 +352,7 @@ func exchanger(key any) (ecdh.KeyExchanger, error) {
 	return nil, badKey("it is not a key for ECDH-ES")
 }
 
-func (e *JWE) agree(c *content, key ecdh.KeyExchanger) (cek []byte, wrong string) {
+func (e *JWE) agree(c *jwa.Content, key ecdh.KeyExchanger) (cek []byte, wrong string) {
 	if e.epk.Curve() != key.Curve() {
 		return nil, "ephemeral key is on another curve than ours"
 	}
@@ -335,21 +361,5 @@ func (e *JWE) agree(c *content, key ecdh.KeyExchanger) (cek []byte, wrong string
 		return nil, "no key can be agreed"
 	}
 	defer clear(z)
-	return deriveKey(z, c, e.apu, e.apv), ""
-}
-
-// deriveKey is the Concat KDF of RFC 7518 section 4.6.2: one round of SHA-256, since
-// no key of ours is longer than its 32 bytes.
-func deriveKey(z []byte, c *content, apu, apv []byte) []byte {
-	info := binary.BigEndian.AppendUint32(nil, 1)
-	info = append(info, z...)
-	for _, part := range [...][]byte{[]byte(c.name), apu, apv} {
-		info = binary.BigEndian.AppendUint32(info, uint32(len(part)))
-		info = append(info, part...)
-	}
-	info = binary.BigEndian.AppendUint32(info, uint32(8*c.keyBytes))
-	defer clear(info)
-	sum := sha256.Sum256(info)
-	defer clear(sum[:])
-	return slices.Clone(sum[:c.keyBytes])
+	return c.Derive(z, e.apu, e.apv), ""
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/jwa"
 	"github.com/issuant/issuant/internal/testkey"
 )
 
@@ -111,7 +112,7 @@ func TestAgreementIsThatOfRFC7518(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := deriveKey(z, contentOf(A128GCM), []byte("Alice"), []byte("Bob"))
+	got := jwa.ContentOf(A128GCM).Derive(z, []byte("Alice"), []byte("Bob"))
 	if !bytes.Equal(got, raw("VqqN6vgjbSBcIijNcacQGg")) {
 		t.Errorf("derived %x", got)
 	}
@@ -128,7 +129,7 @@ func sealKeys(t testing.TB, alg, enc string) (seal, open any) {
 		k := secret.NewBytes(sequence(1, 32))
 		return k, k
 	case Dir:
-		k := secret.NewBytes(sequence(2, contentOf(enc).keyBytes))
+		k := secret.NewBytes(sequence(2, jwa.ContentOf(enc).KeyBytes))
 		return k, k
 	}
 	key := ecKey(t, elliptic.P256())

@@ -10,6 +10,7 @@ import (
 	"crypto/sha512"
 	"hash"
 	"math/big"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -115,15 +116,20 @@ func (j *JWS) VerifyRS256(key crypto.PublicKey) (payload []byte, err error) {
 	}
 	scratch := tokens.Get().(*[]byte)
 	defer keepToken(scratch)
-	*scratch = j.input(*scratch)
-	if err := verifyRSA(pub, crypto.SHA256, nil, scratch, j.signature); err != nil {
+	input, room := j.input(scratch)
+	if err := verifyRSA(pub, crypto.SHA256, nil, input, room, j.signature); err != nil {
 		return nil, err
 	}
 	return j.payload, nil
 }
 
-// input writes the signing input as received into buf.
-func (j *JWS) input(buf []byte) []byte { return append(buf[:0], j.token[:j.dots[1]]...) }
+// input writes the signing input as received into buf, and returns it with room for a
+// digest behind it.
+func (j *JWS) input(buf *[]byte) (input, room []byte) {
+	n := j.dots[1]
+	*buf = slices.Grow(append((*buf)[:0], j.token[:n]...), maxDigest)
+	return (*buf)[:n:n], (*buf)[n:n]
+}
 
 // Verify checks the signature over the signing input as it was received and
 // returns the payload, which lives as long as the JWS and must not be changed. alg
@@ -140,33 +146,31 @@ func (j *JWS) Verify(alg string, key any) (payload []byte, err error) {
 	}
 	scratch := tokens.Get().(*[]byte)
 	defer keepToken(scratch)
-	*scratch = j.input(*scratch)
-	if err := s.verify(key, scratch, j.signature); err != nil {
+	input, room := j.input(scratch)
+	if err := s.verify(key, input, room, j.signature); err != nil {
 		return nil, err
 	}
 	return j.payload, nil
 }
 
-// verify checks sig over the input, behind which it may put a digest.
-func (s *signature) verify(key any, input *[]byte, sig []byte) error {
+// verify checks sig over the input; a digest is appended to room.
+func (s *signature) verify(key any, input, room, sig []byte) error {
 	if pub, ok := key.(*rsa.PublicKey); ok {
-		return verifyRSA(pub, s.hash, s.pss, input, sig)
+		return verifyRSA(pub, s.hash, s.pss, input, room, sig)
 	}
 	if len(sig) != s.size {
 		return &Error{ErrSignature, "signature is not as long as the algorithm's"}
 	}
-	n := len(*input)
 	ok := false
 	switch s.family {
 	case familyECDSA:
-		*input = appendDigest(*input, s.hash, *input)
 		r, t := new(big.Int).SetBytes(sig[:s.size/2]), new(big.Int).SetBytes(sig[s.size/2:])
-		ok = ecdsa.Verify(key.(*ecdsa.PublicKey), (*input)[n:], r, t)
+		ok = ecdsa.Verify(key.(*ecdsa.PublicKey), appendDigest(room, s.hash, input), r, t)
 	case familyEd25519:
-		ok = ed25519.Verify(key.(ed25519.PublicKey), *input, sig)
+		ok = ed25519.Verify(key.(ed25519.PublicKey), input, sig)
 	case familyHMAC:
-		*input = s.appendMAC(*input, key.(secret.Bytes), *input)
-		ok = hmac.Equal((*input)[n:], sig)
+		mac, err := s.mac(key, input)
+		ok = err == nil && hmac.Equal(mac, sig)
 	}
 	if !ok {
 		return ErrSignature
@@ -175,17 +179,16 @@ func (s *signature) verify(key any, input *[]byte, sig []byte) error {
 }
 
 // verifyRSA is verify for PKCS #1 v1.5, or for PSS where pss is not nil.
-func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input *[]byte, sig []byte) error {
+func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input, room, sig []byte) error {
 	if len(sig) != pub.Size() {
 		return &Error{ErrSignature, "signature is not as long as the modulus"}
 	}
-	n := len(*input)
-	*input = appendDigest(*input, h, *input)
+	digest := appendDigest(room, h, input)
 	err := error(nil)
 	if pss == nil {
-		err = rsa.VerifyPKCS1v15(pub, h, (*input)[n:], sig)
+		err = rsa.VerifyPKCS1v15(pub, h, digest, sig)
 	} else {
-		err = rsa.VerifyPSS(pub, h, (*input)[n:], sig, pss)
+		err = rsa.VerifyPSS(pub, h, digest, sig, pss)
 	}
 	if err != nil {
 		return ErrSignature
@@ -193,16 +196,42 @@ func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input *[]
 	return nil
 }
 
-func (s *signature) appendMAC(buf []byte, key secret.Bytes, input []byte) []byte {
+// mac returns an HMAC of full length, or a device's error.
+func (s *signature) mac(key any, input []byte) ([]byte, error) {
+	if device, ok := key.(MACer); ok {
+		mac, err := device.MAC(s.hash, input)
+		if err == nil && len(mac) != s.size {
+			return nil, badKey("its device does not make MACs of this length")
+		}
+		return mac, err
+	}
 	var h hash.Hash
+	k := key.(secret.Bytes).Reveal()
 	switch s.hash {
 	case crypto.SHA256:
-		h = hmac.New(sha256.New, key.Reveal())
+		h = hmac.New(sha256.New, k)
 	case crypto.SHA384:
-		h = hmac.New(sha512.New384, key.Reveal())
+		h = hmac.New(sha512.New384, k)
 	default:
-		h = hmac.New(sha512.New, key.Reveal())
+		h = hmac.New(sha512.New, k)
 	}
 	h.Write(input)
-	return h.Sum(buf)
+	return h.Sum(make([]byte, 0, s.size)), nil
+}
+
+// VerifyBytes checks a signature over a message that is no token: the algorithms,
+// keys and strictness are those of Verify, the signature is the one that a token
+// would carry in base64url (for ECDSA r and s of fixed length).
+func VerifyBytes(alg string, key any, message, sig []byte) error {
+	s := signatureOf(alg)
+	if s == nil {
+		return ErrAlgorithm
+	}
+	if err := s.check(key); err != nil {
+		return err
+	}
+	room := tokens.Get().(*[]byte)
+	defer keepToken(room)
+	*room = slices.Grow((*room)[:0], maxDigest)
+	return s.verify(key, message, *room, sig)
 }

@@ -3,7 +3,9 @@ package jose
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
 	"errors"
@@ -14,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/testkey"
 )
@@ -434,6 +437,108 @@ func TestARememberedHeaderChangesNothing(t *testing.T) {
 		if fmt.Sprint(gotErr) != fmt.Sprint(wantErr) || got.Alg != want.Alg || got.KeyID != want.KeyID ||
 			!bytes.Equal(got.payload, want.payload) || !bytes.Equal(got.signature, want.signature) || got.Type != want.Type || got.ContentType != want.ContentType {
 			t.Errorf("%s: %+v, %v; without memory %+v, %v", name, got, gotErr, want, wantErr)
+		}
+	}
+}
+
+// allKeys are for every signature algorithm a key that signs and the one that verifies.
+func allKeys(t testing.TB) map[string][2]any {
+	t.Helper()
+	rsaKey := testkey.RSA(t, "rsa2048-a")
+	ed := ed25519.NewKeyFromSeed(sequence(3, ed25519.SeedSize))
+	mac := secret.NewBytes(sequence(5, 64))
+	keys := map[string][2]any{
+		ES256: {ecKey(t, elliptic.P256()), &ecKey(t, elliptic.P256()).PublicKey},
+		ES384: {ecKey(t, elliptic.P384()), &ecKey(t, elliptic.P384()).PublicKey},
+		ES512: {ecKey(t, elliptic.P521()), &ecKey(t, elliptic.P521()).PublicKey},
+		EdDSA: {ed, ed.Public()},
+	}
+	for _, alg := range []string{RS256, RS384, RS512, PS256, PS384, PS512} {
+		keys[alg] = [2]any{rsaKey, &rsaKey.PublicKey}
+	}
+	for _, alg := range []string{HS256, HS384, HS512} {
+		keys[alg] = [2]any{mac, mac}
+	}
+	return keys
+}
+
+func TestVerifyTakesWhatSignMakes(t *testing.T) {
+	keys := allKeys(t)
+	if len(SignatureAlgorithms()) != len(keys) {
+		t.Fatalf("keys for %d of %d algorithms", len(keys), len(SignatureAlgorithms()))
+	}
+	for _, alg := range SignatureAlgorithms() {
+		s, err := Sign(alg, keys[alg][0], Header{Text("kid", "k"), Text("typ", "JOSE"), Text("cty", "JWE"), Int("iat", 5)}, []byte(payload))
+		if err != nil {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		j, err := Parse(s)
+		if err != nil {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		if j.Alg != alg || j.KeyID != "k" || j.Type != "JOSE" || j.ContentType != "JWE" {
+			t.Errorf("%s: %+v", alg, j)
+		}
+		got, err := j.Verify(alg, keys[alg][1])
+		if err != nil || string(got) != payload {
+			t.Errorf("%s: %q, %v", alg, got, err)
+		}
+		sig, err := SignBytes(alg, keys[alg][0], []byte(payload))
+		if err != nil {
+			t.Fatalf("%s: %v", alg, err)
+		}
+		if err := VerifyBytes(alg, keys[alg][1], []byte(payload), sig); err != nil {
+			t.Errorf("%s, without a token: %v", alg, err)
+		}
+		if err := VerifyBytes(alg, keys[alg][1], []byte(payload+" "), sig); !errors.Is(err, ErrSignature) {
+			t.Errorf("%s, another message: %v", alg, err)
+		}
+	}
+}
+
+// TestTheHeaderOnlyAgrees: whatever the header says, the route's algorithm and the
+// kind of the key decide; a public key is never a MAC's secret.
+func TestTheHeaderOnlyAgrees(t *testing.T) {
+	keys := allKeys(t)
+	for _, alg := range SignatureAlgorithms() {
+		s, err := Sign(alg, keys[alg][0], nil, []byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range append(SignatureAlgorithms(), "", "none", "NONE", strings.ToLower(alg), alg+" ") {
+			if other == alg {
+				continue
+			}
+			key := keys[alg][1]
+			if pair, ok := keys[other]; ok {
+				key = pair[1]
+			}
+			if _, err := j.Verify(other, key); !errors.Is(err, ErrAlgorithm) {
+				t.Errorf("%s under a route of %q: %v", alg, other, err)
+			}
+		}
+		for other, pair := range keys {
+			if signatureOf(alg).check(pair[1]) == nil {
+				if a, b := signatureOf(alg).family, signatureOf(other).family; a != b && a+b != familyPKCS1+familyPSS {
+					t.Errorf("%s takes a key for %s", alg, other)
+				}
+				continue
+			}
+			if _, err := j.Verify(alg, pair[1]); !errors.Is(err, ErrKey) {
+				t.Errorf("%s with a key for %s: %v", alg, other, err)
+			}
+			if _, err := Sign(alg, pair[0], nil, nil); !errors.Is(err, ErrKey) {
+				t.Errorf("sign %s with a key for %s: %v", alg, other, err)
+			}
+		}
+		for _, none := range []any{nil, "key", []byte("secret-secret-secret-secret-secret"), (*rsa.PublicKey)(nil), (*ecdsa.PublicKey)(nil), &ecdsa.PublicKey{}, ed25519.PublicKey(nil), secret.Bytes{}, *testkey.RSA(t, "rsa2048-a")} {
+			if _, err := j.Verify(alg, none); !errors.Is(err, ErrKey) {
+				t.Errorf("%s with %T: %v", alg, none, err)
+			}
 		}
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"slices"
 
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/jwa"
 )
 
 // Seal returns a compact JWE of the plaintext, under a content encryption key of
 // its own. The key is for
 //
 //	RSA-OAEP-256  an *rsa.PublicKey of 2048 to 8192 bits
-//	A256GCMKW     a secret.Bytes of 32 bytes
+//	A256GCMKW     a secret.Bytes of 32 bytes, or a device's AES-256-GCM as cipher.AEAD
 //	ECDH-ES       an *ecdh.PublicKey or *ecdsa.PublicKey; the header may have apu and apv
 //	dir           a secret.Bytes as long as enc demands; one key is good for 2^32 messages
 //
@@ -43,7 +44,7 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 	if fips140.Enforced() {
 		return "", ErrFIPS
 	}
-	c := contentOf(enc)
+	c := jwa.ContentOf(enc)
 	if c == nil {
 		return "", ErrAlgorithm
 	}
@@ -59,15 +60,15 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 	if err != nil {
 		return "", err
 	}
-	buf := make([]byte, 0, b64.EncodedLen(len(h)+len(k.wrapped)+c.ivBytes+len(plaintext)+2*tagBytes)+16)
+	buf := make([]byte, 0, b64.EncodedLen(len(h)+len(k.wrapped)+c.IVBytes+len(plaintext)+2*jwa.TagBytes)+16)
 	buf = b64.AppendEncode(buf, h)
-	iv := make([]byte, c.ivBytes)
+	iv := make([]byte, c.IVBytes)
 	s.fill(iv)
-	sealed, err := c.seal(k.cek, iv, buf, plaintext)
+	sealed, err := c.Seal(k.cek, iv, buf, plaintext)
 	if err != nil {
 		return "", unopened("content cannot be encrypted")
 	}
-	body := len(sealed) - tagBytes
+	body := len(sealed) - jwa.TagBytes
 	for _, part := range [...][]byte{k.wrapped, iv, sealed[:body], sealed[body:]} {
 		buf = b64.AppendEncode(append(buf, '.'), part)
 	}
@@ -84,7 +85,7 @@ type sealedKey struct {
 	params  []Param
 }
 
-func (s *source) contentKey(alg string, c *content, key any, header Header) (k sealedKey, err error) {
+func (s *source) contentKey(alg string, c *jwa.Content, key any, header Header) (k sealedKey, err error) {
 	switch alg {
 	case RSAOAEP256:
 		pub, ok := key.(*rsa.PublicKey)
@@ -94,28 +95,24 @@ func (s *source) contentKey(alg string, c *content, key any, header Header) (k s
 		if err := checkRSA(pub); err != nil {
 			return k, err
 		}
-		k.cek = s.random(c.keyBytes)
+		k.cek = s.random(c.KeyBytes)
 		if k.wrapped, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, pub, k.cek, nil); err != nil {
 			return k, badKey("the content key cannot be encrypted to it")
 		}
 	case A256GCMKW:
-		kek, err := secretKey(key, kekBytes)
+		kek, err := wrapper(key)
 		if err != nil {
 			return k, err
 		}
-		gcm, err := newGCM(kek)
-		if err != nil {
-			return k, badKey("the content key cannot be encrypted to it")
-		}
-		k.cek = s.random(c.keyBytes)
-		iv := s.random(gcmIVBytes)
-		sealed := gcm.Seal(make([]byte, 0, c.keyBytes+tagBytes), iv, k.cek, nil)
-		k.wrapped = sealed[:c.keyBytes]
-		k.params = []Param{Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.keyBytes:]))}
+		k.cek = s.random(c.KeyBytes)
+		iv := s.random(jwa.GCMIVBytes)
+		sealed := jwa.WrapGCM(kek, iv, k.cek)
+		k.wrapped = sealed[:c.KeyBytes]
+		k.params = []Param{Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.KeyBytes:]))}
 	case ECDHES:
 		return s.agree(c, key, header)
 	case Dir:
-		cek, err := secretKey(key, c.keyBytes)
+		cek, err := secretKey(key, c.KeyBytes)
 		k.cek = slices.Clone(cek)
 		return k, err
 	default:
@@ -130,7 +127,7 @@ func (s *source) random(n int) []byte {
 	return b
 }
 
-func (s *source) agree(c *content, key any, header Header) (k sealedKey, err error) {
+func (s *source) agree(c *jwa.Content, key any, header Header) (k sealedKey, err error) {
 	pub, ok := key.(*ecdh.PublicKey)
 	if ec, isECDSA := key.(*ecdsa.PublicKey); isECDSA && ec != nil {
 		if pub, err = ec.ECDH(); err != nil {
@@ -161,7 +158,7 @@ func (s *source) agree(c *content, key any, header Header) (k sealedKey, err err
 		return k, badKey("no key can be agreed with it")
 	}
 	defer clear(z)
-	k.cek = deriveKey(z, c, parties[0], parties[1])
+	k.cek = c.Derive(z, parties[0], parties[1])
 	k.params = []Param{{name: "epk", text: ephemeralJWK(ephemeral.PublicKey()), kind: paramRaw}}
 	return k, nil
 }

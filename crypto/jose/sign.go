@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/asn1"
 	"math/big"
-
-	"github.com/issuant/issuant/crypto/secret"
 )
 
 // SignRS256 returns a compact token with the header {"alg":"RS256","kid":...,"typ":"JWT"}.
@@ -38,6 +36,18 @@ func Sign(alg string, key any, header Header, payload []byte) (string, error) {
 	return token, err
 }
 
+// SignBytes signs a message that is no token, as VerifyBytes takes it. Errors as of Sign.
+func SignBytes(alg string, key any, message []byte) ([]byte, error) {
+	s := signatureOf(alg)
+	if s == nil {
+		return nil, ErrAlgorithm
+	}
+	if err := s.checkSigner(key); err != nil {
+		return nil, err
+	}
+	return s.signature(key, message)
+}
+
 // checkSigner is check for a key that signs.
 func (s *signature) checkSigner(key any) error {
 	if s.family == familyHMAC {
@@ -64,7 +74,7 @@ func (s *signature) sign(key any, header, payload []byte) (string, error) {
 func (s *signature) signature(key any, input []byte) ([]byte, error) {
 	switch s.family {
 	case familyHMAC:
-		return s.appendMAC(nil, key.(secret.Bytes), input), nil
+		return s.mac(key, input)
 	case familyEd25519:
 		return key.(crypto.Signer).Sign(rand.Reader, input, crypto.Hash(0))
 	case familyPSS:

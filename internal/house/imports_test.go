@@ -48,7 +48,7 @@ func packages(t *testing.T) map[string]pkg {
 
 // guest are the packages that the WASM module will link.
 var guest = []string{
-	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck",
+	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck", "internal/jwa",
 	"rules", "crypto/secret", "crypto/keyring", "crypto/jose", "crypto/webhook",
 	"crypto/outbound",
 	"engine", "engine/wire/pismo",
