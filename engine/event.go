@@ -31,13 +31,26 @@ func (e *Event) Clone() *Event {
 
 // ParseEvent reads an event in its JSON form: the fields of the schema, groups
 // nested, and an optional member "guards". The text is read strictly; an unknown
-// name is an error.
+// name is an error. The event shares no memory with data.
 func ParseEvent(s *rules.Schema, data []byte) (*Event, error) {
-	v, err := strictjson.Parse(data, strictjson.Limits{MaxBytes: MaxEventBytes})
+	if len(data) > MaxEventBytes {
+		data = data[:MaxEventBytes+1] // too long all the same, and not copied whole
+	}
+	facts, passed, err := s.EventDecoder().DecodeNew(string(data))
 	if err != nil {
 		return nil, err
 	}
-	return EventFromValue(s, v)
+	e := &Event{Facts: facts}
+	if passed.Reserved != "" {
+		v, err := strictjson.Parse([]byte(passed.Reserved), strictjson.Limits{MaxBytes: MaxEventBytes})
+		if err != nil {
+			return nil, err // never: it was checked with the whole
+		}
+		if e.Guards, err = decodeGuards(v, passed.Offset); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
 }
 
 // EventFromValue is ParseEvent for a text that was parsed already.
@@ -48,16 +61,17 @@ func EventFromValue(s *rules.Schema, v strictjson.Value) (*Event, error) {
 	}
 	e := &Event{Facts: facts}
 	if g, ok := v.Get("guards"); ok {
-		if e.Guards, err = decodeGuards(g); err != nil {
+		if e.Guards, err = decodeGuards(g, 0); err != nil {
 			return nil, err
 		}
 	}
 	return e, nil
 }
 
-func decodeGuards(v strictjson.Value) ([]Guard, error) {
+// decodeGuards reads the member "guards", whose text was cut from an event at base.
+func decodeGuards(v strictjson.Value, base int) ([]Guard, error) {
 	bad := func(v strictjson.Value, msg string) error {
-		return &rules.FactError{Field: "guards", Offset: v.Off, Msg: msg}
+		return &rules.FactError{Field: "guards", Offset: base + v.Off, Msg: msg}
 	}
 	if v.Kind != strictjson.Array {
 		return nil, bad(v, "must be an array")

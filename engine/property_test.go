@@ -11,6 +11,7 @@ import (
 
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/enginetest"
+	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
 	"github.com/issuant/issuant/rules/starter"
@@ -282,6 +283,7 @@ func FuzzParseEvent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ev, err := engine.ParseEvent(pack.Schema(), data)
+		sameAsTree(t, data, ev, err)
 		if err != nil {
 			if c, coded := err.(interface{ Code() uint32 }); !coded || c.Code() == 0 || c.Code() == 500 {
 				t.Fatalf("an error without a code of its own: %v", err)
@@ -298,6 +300,41 @@ func FuzzParseEvent(f *testing.F) {
 			t.Fatalf("two decisions on one event:\n%s\n%s", a, b)
 		}
 	})
+}
+
+// sameAsTree holds ParseEvent against the way over a tree.
+func sameAsTree(t *testing.T, data []byte, ev *engine.Event, err error) {
+	t.Helper()
+	v, wantErr := strictjson.Parse(data, strictjson.Limits{MaxBytes: engine.MaxEventBytes})
+	var want *engine.Event
+	if wantErr == nil {
+		want, wantErr = engine.EventFromValue(rules.EventV1(), v)
+	}
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) {
+		t.Fatalf("%.200q: %v; by way of the tree: %v", data, err, wantErr)
+	}
+	if err == nil && !bytes.Equal(ev.AppendJSON(nil), want.AppendJSON(nil)) {
+		t.Fatalf("%.200q: %s; by way of the tree: %s", data, ev.AppendJSON(nil), want.AppendJSON(nil))
+	}
+}
+
+func TestParseEventReadsAsTheTreeDoes(t *testing.T) {
+	for _, text := range []string{
+		`{}`, ` {"guards" : [ {"code":"A","outcome":"red","action_code":"05"} , {"code":"B"} ] , "id":"x"}`, `{"guards":null}`, `{"guards":[]}`,
+		`{"guards":[{"code":"A","colour":"x"}]}`, `{"id":"x","guards":[{"code":"A","outcome":"blue"}]}`, `{"guards":[{"code":1}]}`, `{"guards":[{"code":""}]}`,
+		`{"guards":[1]}`, `{"guards":{},"id":1}`, `{"id":1,"guards":{}}`, `{"guards":[{"code":"A","code":"B"}]}`, `{"guards":[{"code":"A","CODE":"B"}]}`, `{"Guards":[]}`,
+		`{"guards":[{"code":"\u0041\ud83d\ude00"}]}`, `{"id":"\ud83d"}`, `{"id":"x"`, `{"id":"x"}}`, `{"bogus":1,"id":}`, `{"card":{"bin":"4","bin":"5"}}`,
+		`{"guards":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, `{"guards":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `}`,
+		`{"id":"` + strings.Repeat("x", 4096) + `"}`, `{"id":"x"}` + strings.Repeat(" ", engine.MaxEventBytes-10), `{"id":"x"}` + strings.Repeat(" ", engine.MaxEventBytes-9), strings.Repeat(" ", 10<<20),
+	} {
+		data := []byte(text)
+		ev, err := engine.ParseEvent(rules.EventV1(), data)
+		sameAsTree(t, data, ev, err)
+		for i := range data {
+			data[i] = '#' // the event shares no memory with it
+		}
+		sameAsTree(t, []byte(text), ev, err)
+	}
 }
 
 func FuzzVerifyChain(f *testing.F) {
