@@ -23,11 +23,21 @@ type Message struct {
 	digest         string // hex of bodyHash
 	claims         []byte // the payload, strict JSON within claimsLimits
 	observed       []string
+	covers         Coverage
+	replay         [sha256.Size]byte // of ReplayKey, where hasReplay; else it is made of account, iat and body hash
+	hasReplay      bool
+	timeless       bool // the scheme has no timestamp
 }
 
 // Body returns the body as received: the very bytes that were given to Open, not a
-// copy. They must not be changed as long as the Message is in use.
+// copy. They must not be changed as long as the Message is in use. Coverage tells
+// whether the signature vouches for them.
 func (m *Message) Body() []byte { return m.body }
+
+// Coverage tells how much of the body the signature vouches for: CoversBody every
+// byte, CoversFields some values alone, CoversNothing none, so that the body is worth
+// what the connection is worth that it came on.
+func (m *Message) Coverage() Coverage { return m.covers }
 
 // Scheme returns the name of the scheme that verified the message: "pismo".
 func (m *Message) Scheme() string { return m.scheme }
@@ -38,16 +48,27 @@ func (m *Message) Route() string { return m.route }
 // KeyID returns the id of the key that signed.
 func (m *Message) KeyID() string { return m.keyID }
 
-// Account returns the account that the message is for, as digits; "" when the
-// message names none, which only UnsafeAnyAccount lets through.
+// Account returns the account that a Pismo message is for, as digits; "" when the
+// message names none, which only UnsafeAnyAccount lets through, and in other schemes.
 func (m *Message) Account() string { return m.account }
 
-// IssuedAt returns the claim iat, in UTC.
-func (m *Message) IssuedAt() time.Time { return time.Unix(m.iat, 0).UTC() }
+// IssuedAt returns when the message was signed (the claim iat, the scheme's
+// timestamp), in whole seconds and UTC; the zero time for a scheme that does not tell.
+func (m *Message) IssuedAt() time.Time {
+	if m.timeless {
+		return time.Time{}
+	}
+	return time.Unix(m.iat, 0).UTC()
+}
 
-// Expires returns the claim exp, in UTC. A sender may set it as far ahead as it
-// likes; what lies beyond the year 9999 is given as its last second.
-func (m *Message) Expires() time.Time { return time.Unix(min(m.exp, maxNow), 0).UTC() }
+// Expires returns the claim exp, in UTC; the zero time for a message that has none. A
+// sender may set it as far ahead as it likes; what lies beyond the year 9999 is given as its last second.
+func (m *Message) Expires() time.Time {
+	if m.exp == 0 && m.hasReplay {
+		return time.Time{}
+	}
+	return time.Unix(min(m.exp, maxNow), 0).UTC()
+}
 
 // Claim returns the canonical JSON text of one claim; names match exactly.
 func (m *Message) Claim(name string) (text string, ok bool) {
@@ -86,10 +107,15 @@ func (m *Message) ClaimsJSON() []byte {
 func (m *Message) Digest() string { return m.digest }
 
 // ReplayKey returns what is the same for every copy of this message, and for no
-// other: "pismo:" and the hex of a SHA-256 over counterpart, account, iat and body
-// hash. It does not cover the token's bytes, which may have many forms, nor the
-// route: a copy on another route has the same key.
+// other: the name of the scheme, a colon, and the hex of a SHA-256. For Pismo that is over
+// counterpart, account, iat and body hash; for other schemes over the message's id
+// where it has a signed one, else over the signed bytes, and over the body too where
+// they leave it out. It does not cover the signature's bytes, which may have many
+// forms, nor the route: a copy on another route has the same key.
 func (m *Message) ReplayKey() string {
+	if m.hasReplay {
+		return m.scheme + ":" + hex.EncodeToString(m.replay[:])
+	}
 	// Lengths stand before the texts, so that no two triples give the same bytes.
 	var buf [160]byte
 	b := buf[:0]

@@ -141,13 +141,18 @@ func isAccount(s string) bool {
 	return len(s) > 0 && len(s) <= maxAccountDigits
 }
 
-func (p *pismo) open(m *Message, token string, now time.Time) *Error {
+func (p *pismo) coverage() Coverage { return CoversBody }
+
+func (p *pismo) open(m *Message, v *Verifier, r Request, now time.Time) *Error {
+	token, refusal := v.token(r.Header)
+	if refusal != nil {
+		return refusal
+	}
 	jws, err := p.headers.Parse(token)
 	if err != nil {
 		return fromJOSE(err)
 	}
-	refusal := p.verify(m, &jws, now)
-	if refusal != nil {
+	if refusal = p.verify(m, &jws, now); refusal != nil {
 		refusal.keyID = saneKeyID(jws.KeyID)
 	}
 	return refusal
@@ -342,7 +347,7 @@ func fromJOSE(err error) *Error {
 	case errors.Is(err, jose.ErrAlgorithm):
 		return refuse(ErrAlgorithm, detail)
 	case errors.Is(err, jose.ErrKey):
-		return refuse(ErrKeyRefused, "key is not an RSA key")
+		return refuse(ErrKeyRefused, "key is of another kind, or weak")
 	case errors.Is(err, jose.ErrSignature):
 		return refuse(ErrSignature, detail)
 	}

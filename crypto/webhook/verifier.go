@@ -18,11 +18,13 @@ type Verifier struct {
 	maxBody int
 }
 
-// scheme is what differs between counterparts, behind size and header.
+// scheme is what differs between counterparts, behind the size of the body.
 type scheme interface {
-	// open checks everything of the token against the message's other parts; it
-	// fills keyID, account, iat, exp and claims.
-	open(m *Message, token string, now time.Time) *Error
+	// open checks the signature, and everything that it vouches for against the
+	// message's other parts; it fills keyID, account, iat, exp and claims.
+	open(m *Message, v *Verifier, r Request, now time.Time) *Error
+	// coverage tells how much of the body is signed.
+	coverage() Coverage
 }
 
 // Open returns the message if, and only if, it is genuine, fresh and meant for
@@ -30,19 +32,21 @@ type scheme interface {
 // applies wins, in the order of the sentinels ErrTooLarge to ErrBodyHash.
 //
 // Open keeps body and returns it from Message.Body; it keeps nothing of header. It does not panic, whatever the input.
+// For a scheme that covers method or target too, use OpenRequest.
 func (v *Verifier) Open(header map[string][]string, body []byte, now time.Time) (*Message, error) {
+	return v.OpenRequest(Request{Header: header, Body: body}, now)
+}
+
+// OpenRequest is Open for a request of which the method and target are known too.
+func (v *Verifier) OpenRequest(r Request, now time.Time) (*Message, error) {
 	if v == nil || v.scheme == nil {
 		return nil, refuse(ErrKeyUnknown, "verifier was not made by a constructor")
 	}
-	if len(body) > v.maxBody {
+	if len(r.Body) > v.maxBody {
 		return nil, refuse(ErrTooLarge, "body is larger than this route takes")
 	}
-	token, refusal := v.token(header)
-	if refusal != nil {
-		return nil, refusal
-	}
-	m := &Message{scheme: v.name, route: v.route, body: body}
-	if refusal := v.scheme.open(m, token, now); refusal != nil {
+	m := &Message{scheme: v.name, route: v.route, body: r.Body, covers: v.scheme.coverage()}
+	if refusal := v.scheme.open(m, v, r, now); refusal != nil {
 		return nil, refusal
 	}
 	return m, nil
@@ -52,11 +56,15 @@ func (v *Verifier) Open(header map[string][]string, body []byte, now time.Time) 
 // more tells that it is too large.
 func (v *Verifier) MaxBody() int { return v.maxBody }
 
-// Scheme returns the name of the scheme: "pismo".
+// Scheme returns the name of the scheme: "pismo", or another of Presets or your own.
 func (v *Verifier) Scheme() string { return v.name }
 
-// Header returns the name of the header that carries the signature.
+// Header returns the name of the header that carries the signature; "" when it
+// stands in the body.
 func (v *Verifier) Header() string { return v.header }
+
+// Coverage returns how much of the body a signature of the scheme vouches for.
+func (v *Verifier) Coverage() Coverage { return v.scheme.coverage() }
 
 func (m *Message) hashBody() {
 	m.bodyHash = sha256.Sum256(m.body)
