@@ -1,9 +1,21 @@
-// Package source reads keys from documents and fetches them: Pismo's JSON map of
-// X.509 certificates, JWK sets (RFC 7517), files, and https addresses with caching
-// and rotation. Certificates are parsed here, when keys are loaded, and never per
-// message.
+// Package source reads keys from documents, files, folders, variables and https
+// addresses, and keeps them current.
 //
-// One bad entry never spoils the others: it is kept as a key whose Refused says
-// why, and reported as a warning. A document that is no strict JSON, has the wrong
-// shape or names one key twice is refused as a whole.
+// # Forms
+//
+// A key document is a JWK set (RFC 7517), a JSON object from key id to PEM
+// certificate, or PEM: a certificate, a public key, or an unencrypted private key in
+// PKCS #8, PKCS #1 or SEC 1. Parse tells them apart, and opens what is sealed with age
+// when it is given a function that can. ParseKeys is the strict reading for documents
+// of others: public keys and secrets that check signatures, and nothing else.
+//
+// # Sources
+//
+//	keyring.NewRing      a fixed set: what Parse or Load gave, or the caller's own
+//	Load, LoadEnv        a file, a folder, a variable, read once
+//	Files                a file or folder that is read again when it changes
+//	HTTPS                a JWK set or X.509 map at an address
+//
+// HTTPS and Files answer Lookup without a lock while they take new keys; what is
+// broken, empty or gone never replaces good keys, which stay for MaxStale.
 package source

@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/internal/filemode"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -21,54 +21,33 @@ const (
 	maxValues        = 1 << 14
 )
 
-// ParseKeys reads a key document of either form, told apart by its shape: an
-// object with an array "keys" is a JWK set, another object a map from key id to
+// ParseKeys reads a key document of others, of either form, told apart by its shape:
+// an object with an array "keys" is a JWK set, another object a map from key id to
 // PEM certificate. See ParseJWKS and ParseX509Map for results and errors.
 func ParseKeys(data []byte) (keys []keyring.Key, warnings []string, err error) {
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN")) {
+	if isPEM(data) {
 		return nil, nil, &Error{Msg: "a bare PEM file; wanted is a JWK set, or a JSON object from key id to PEM certificate"}
 	}
-	v, err := parse(data)
-	if err != nil {
-		return nil, nil, err
+	if isSealed(data) {
+		return nil, nil, &Error{Msg: "sealed with age; wanted is a JWK set, or a JSON object from key id to PEM certificate"}
 	}
-	if list, ok := v.Get("keys"); ok && list.Kind != strictjson.String {
-		return readJWKS(data, v)
-	}
-	if _, ok := v.Get("kty"); ok {
-		return nil, nil, &Error{Msg: `a single JWK; put it into a set: {"keys": [ ... ]}`}
-	}
-	return readX509Map(data, v)
+	return Parse(data, Options{})
 }
 
-// LoadFile reads a key document of either form from a file of at most 1 MiB. Its
-// errors are *Error, or the error of the file system, wrapped with ErrKeyFile.
+// LoadFile is ParseKeys for a file, of at most 1 MiB, whatever its mode. Its errors
+// are *Error.
 func LoadFile(path string) (keys []keyring.Key, warnings []string, err error) {
-	data, err := readFile(path)
-	if err != nil {
-		return nil, nil, err
+	data, err := filemode.ReadSmall(path)
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, nil, notRead(path, pe)
+	} else if err != nil {
+		return nil, nil, &Error{File: path, Msg: "larger than 1 MiB"}
 	}
 	keys, warnings, err = ParseKeys(data)
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.File = path
 	}
 	return keys, warnings, err
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxDocumentBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
-	}
-	if len(data) > MaxDocumentBytes {
-		return nil, &Error{File: path, Msg: "larger than 1 MiB"}
-	}
-	return data, nil
 }
 
 // parse reads the document as an object. Names that differ only in case are
@@ -104,6 +83,10 @@ type collector struct {
 }
 
 func (c *collector) add(k keyring.Key) {
+	// What a ring would refuse is warned of here already.
+	if ring, err := keyring.NewRing(k); err == nil {
+		k = *ring.All()[0]
+	}
 	if k.Refused != "" {
 		c.warnings = append(c.warnings, fmt.Sprintf("key %s is refused: %s", quoteID(k.ID), strings.TrimPrefix(k.Refused, "keyring: ")))
 	}

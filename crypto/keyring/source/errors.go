@@ -19,6 +19,7 @@ type Error struct {
 	File         string // "" when the document did not come from a file
 	Line, Column int    // 1-based, in characters; 0 when the whole document is meant
 	Msg          string
+	Err          error // what it came from, when that is for a caller to tell apart: a missing file
 }
 
 func (e *Error) Error() string {
@@ -36,5 +37,10 @@ func (e *Error) Error() string {
 // Code returns the code "key_file".
 func (e *Error) Code() uint32 { return uint32(code.KeyFile) }
 
-// Unwrap returns ErrKeyFile.
-func (e *Error) Unwrap() error { return ErrKeyFile }
+// Unwrap returns ErrKeyFile, and Err where there is one.
+func (e *Error) Unwrap() []error {
+	if e.Err == nil {
+		return []error{ErrKeyFile}
+	}
+	return []error{ErrKeyFile, e.Err}
+}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/issuant/issuant/crypto/keyring"
@@ -65,7 +64,7 @@ type HTTPS struct {
 	url    string
 	opt    HTTPSOptions
 	client *http.Client
-	set    atomic.Pointer[keySet]
+	held
 
 	mu       sync.Mutex // guards what follows; never held during a fetch
 	flight   *flight    // the fetch under way
@@ -79,13 +78,6 @@ type HTTPS struct {
 type miss struct {
 	times int
 	until time.Time
-}
-
-// keySet is what one good fetch brought; immutable.
-type keySet struct {
-	ring    *keyring.Ring
-	fetched time.Time
-	maxAge  time.Duration // how long until the next fetch
 }
 
 type flight struct {
@@ -121,7 +113,9 @@ func NewHTTPS(address string, opt HTTPSOptions) (*HTTPS, error) {
 	if opt.Log == nil {
 		opt.Log = func(string, ...any) {}
 	}
-	return &HTTPS{url: u.String(), opt: opt, client: newClient(opt), negative: map[string]miss{}}, nil
+	h := &HTTPS{url: u.String(), opt: opt, client: newClient(opt), negative: map[string]miss{}}
+	h.maxStale, h.now = opt.MaxStale, opt.Now
+	return h, nil
 }
 
 func newClient(opt HTTPSOptions) *http.Client {
@@ -139,29 +133,6 @@ func newClient(opt HTTPSOptions) *http.Client {
 			ForceAttemptHTTP2:      true,
 		},
 	}
-}
-
-// Lookup returns the key of that exact id from the last good fetch. There is none
-// before the first fetch and MaxStale after the last good one.
-func (h *HTTPS) Lookup(id string) (*keyring.Key, bool) {
-	return h.Ring().Lookup(id)
-}
-
-// Ring returns the keys in force, nil (an empty ring) when there are none.
-func (h *HTTPS) Ring() *keyring.Ring {
-	set := h.set.Load()
-	if set == nil || h.opt.Now().Sub(set.fetched) > h.opt.MaxStale {
-		return nil
-	}
-	return set.ring
-}
-
-// Fetched returns the time of the last good fetch, zero before the first.
-func (h *HTTPS) Fetched() time.Time {
-	if set := h.set.Load(); set != nil {
-		return set.fetched
-	}
-	return time.Time{}
 }
 
 // Refresh fetches now, or waits for the fetch that is under way. When ctx ends
@@ -296,34 +267,12 @@ func (h *HTTPS) run(f *flight) {
 	if f.err = err; err != nil {
 		h.opt.Log("keys_refresh_failed", "url", h.url, "error", err.Error())
 	} else {
-		before := h.Ring()
-		h.set.Store(set)
-		h.opt.Log("keys_refreshed", append([]any{"url", h.url, "keys", set.ring.Len()}, changes(before, set.ring)...)...)
+		h.opt.Log("keys_refreshed", append([]any{"url", h.url}, h.take(set)...)...)
 	}
 	h.mu.Lock()
 	h.flight = nil
 	h.mu.Unlock()
 	close(f.done)
-}
-
-// changes names the ids that are in one of two rings alone, as attributes of a log.
-func changes(before, after *keyring.Ring) []any {
-	only := func(in, notIn *keyring.Ring) (ids []string) {
-		for _, k := range in.All() {
-			if _, ok := notIn.Lookup(k.ID); !ok {
-				ids = append(ids, quoteID(k.ID))
-			}
-		}
-		return ids
-	}
-	var attrs []any
-	if ids := only(after, before); ids != nil {
-		attrs = append(attrs, "new", ids)
-	}
-	if ids := only(before, after); ids != nil {
-		attrs = append(attrs, "gone", ids)
-	}
-	return attrs
 }
 
 // fetch reads the address once. It does not take the context of whoever asked

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -17,25 +18,37 @@ import (
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
-// ParseJWKS reads a JWK set (RFC 7517). Read are kty (RSA, EC with P-256, P-384 or
-// P-521, OKP with Ed25519, oct of at least 16 bytes), kid, use (sig), key_ops
-// (with verify), alg, and as members of our own nbf and exp (Unix seconds; the key
-// is valid from nbf and before exp) and scheme. Other members are ignored. A key
+// ParseJWKS reads a JWK set (RFC 7517) of keys that check signatures. Read are kty
+// (RSA, EC with P-256, P-384 or P-521, OKP with Ed25519, oct of at least 16 bytes),
+// kid, use (sig), key_ops (with verify), alg, and as members of our own nbf and exp
+// (Unix seconds; the key is valid from nbf and before exp), scheme, and of the set
+// format (1, the version of files that we write). Other members are ignored. A key
 // of another kind, for another use, weak, or with private members is kept with its
 // Refused set and a warning; a key without a kid is left out with a warning, since no
 // message can name it; a kid that occurs twice is an error.
 //
 // The keys have Use UseVerify. At most 1 MiB and 256 keys; a set without any is an
 // error. Errors are *Error.
+//
+// Parse with other uses in its Options reads the same with private members d, and of
+// RSA p and q (what else is there is computed anew), and use enc.
 func ParseJWKS(data []byte) (keys []keyring.Key, warnings []string, err error) {
 	v, err := parse(data)
 	if err != nil {
 		return nil, nil, err
 	}
-	return readJWKS(data, v)
+	return readJWKS(data, v, &Options{})
 }
 
-func readJWKS(data []byte, v strictjson.Value) ([]keyring.Key, []string, error) {
+// documentFormat is what the member "format" of a set may say; sets of others have none.
+const documentFormat = 1
+
+func readJWKS(data []byte, v strictjson.Value, opt *Options) ([]keyring.Key, []string, error) {
+	if f, ok := v.Get("format"); ok {
+		if n, ok := f.Int64(); !ok || n != documentFormat {
+			return nil, nil, at(data, f.Off, "format is not 1, which is all that this release reads")
+		}
+	}
 	list, ok := v.Get("keys")
 	if !ok {
 		return nil, nil, &Error{Msg: `has no member "keys"`}
@@ -58,7 +71,7 @@ func readJWKS(data []byte, v strictjson.Value) ([]keyring.Key, []string, error) 
 			return nil, nil, at(data, kid.Off, fmt.Sprintf("kid %s occurs twice", quoteID(kid.Str)))
 		}
 		seen[kid.Str] = true
-		c.add(readJWK(kid.Str, item))
+		c.add(readJWK(kid.Str, item, opt))
 	}
 	return c.done()
 }
@@ -109,20 +122,18 @@ func (j *jwk) date(name string) (t time.Time, ok bool) {
 	return time.Unix(n, 0).UTC(), true
 }
 
-func readJWK(id string, v strictjson.Value) keyring.Key {
+func readJWK(id string, v strictjson.Value, opt *Options) keyring.Key {
 	j := jwk{members: v}
-	k := keyring.Key{ID: id, Use: keyring.UseVerify, Alg: j.text("alg"), Scheme: j.text("scheme")}
+	k := keyring.Key{ID: id, Alg: j.text("alg"), Scheme: j.text("scheme")}
 	j.policy(&k)
+	var private any
 	switch kty := j.text("kty"); kty {
 	case "RSA":
-		j.noPrivate("d", "p", "q", "dp", "dq", "qi", "oth")
-		k.Public = j.rsa()
+		k.Public, private = j.rsa(), j.half(opt, "d", "p", "q", "dp", "dq", "qi", "oth")
 	case "EC":
-		j.noPrivate("d")
-		k.Public = j.ec()
+		k.Public, private = j.ec(), j.half(opt, "d")
 	case "OKP":
-		j.noPrivate("d")
-		k.Public = j.okp()
+		k.Public, private = j.okp(), j.half(opt, "d")
 	case "oct":
 		k.Secret = j.oct()
 	case "":
@@ -130,25 +141,20 @@ func readJWK(id string, v strictjson.Value) keyring.Key {
 	default:
 		j.fail("kty is not RSA, EC, OKP or oct")
 	}
+	if private != nil && j.wrong == "" {
+		j.pair(&k)
+	}
+	j.use(&k, opt)
 	if k.Refused = j.wrong; k.Refused != "" {
-		k.Public, k.Secret = nil, secret.Bytes{}
+		k.Public, k.Private, k.Secret = nil, keyring.Private{}, secret.Bytes{}
 	}
 	return k
 }
 
-// policy reads what the key is for and when.
+// policy reads when the key is valid.
 func (j *jwk) policy(k *keyring.Key) {
 	if bad := j.members.MisCased("kty", "kid", "use", "key_ops", "alg", "nbf", "exp", "scheme", "n", "e", "crv", "x", "y", "d", "k"); bad != "" {
 		j.fail("a known member is written in another case")
-	}
-	if _, ok := j.members.Get("use"); ok && j.text("use") != "sig" {
-		j.fail("use is not sig")
-	}
-	if ops, ok := j.members.Get("key_ops"); ok {
-		isVerify := func(v strictjson.Value) bool { return v.Kind == strictjson.String && v.Str == "verify" }
-		if ops.Kind != strictjson.Array || !slices.ContainsFunc(ops.Items, isVerify) {
-			j.fail("key_ops has no verify")
-		}
 	}
 	if t, ok := j.date("nbf"); ok {
 		k.NotBefore = t
@@ -159,15 +165,151 @@ func (j *jwk) policy(k *keyring.Key) {
 	}
 }
 
-func (j *jwk) noPrivate(names ...string) {
-	for _, name := range names {
-		if _, ok := j.members.Get(name); ok {
-			j.fail("holds private key material, which does not belong into a file of public keys")
-		}
+// opsOf are the uses that the values of key_ops stand for (RFC 7517 section 4.3).
+var opsOf = map[string]keyring.Use{
+	"verify": keyring.UseVerify, "sign": keyring.UseSign,
+	"encrypt": keyring.UseEncrypt, "wrapKey": keyring.UseEncrypt,
+	"decrypt": keyring.UseDecrypt, "unwrapKey": keyring.UseDecrypt, "deriveKey": keyring.UseDecrypt, "deriveBits": keyring.UseDecrypt,
+}
+
+// use gives the key the first wanted use that it may serve, by its halves, its
+// members use and key_ops, and its algorithm where those say nothing.
+func (j *jwk) use(k *keyring.Key, opt *Options) {
+	may := signAndVerify(k)
+	_, has := j.members.Get("use")
+	switch use := j.text("use"); {
+	case use == "enc", !has && encrypts(k.Alg):
+		may = encryptAndDecrypt(k)
+	case has && use != "sig":
+		j.fail("use is neither sig nor enc")
+	}
+	if ops, ok := j.members.Get("key_ops"); ok {
+		may = j.ops(ops, may)
+	}
+	if k.Use = opt.useOf(may); k.Use == 0 && j.wrong == "" {
+		j.fail(unwanted(may, opt.uses()))
 	}
 }
 
-func (j *jwk) rsa() *rsa.PublicKey {
+// ops narrows the uses to those that key_ops names, or without a member use widens
+// them to these.
+func (j *jwk) ops(ops strictjson.Value, may []keyring.Use) []keyring.Use {
+	if ops.Kind != strictjson.Array {
+		j.fail("key_ops is not an array")
+		return nil
+	}
+	_, narrows := j.members.Get("use")
+	var named []keyring.Use
+	for _, op := range ops.Items {
+		if use, ok := opsOf[op.Str]; ok && op.Kind == strictjson.String && (!narrows || slices.Contains(may, use)) {
+			named = append(named, use)
+		}
+	}
+	if named == nil {
+		j.fail("key_ops has nothing that this key may do")
+	}
+	return named
+}
+
+func signAndVerify(k *keyring.Key) []keyring.Use {
+	switch {
+	case k.Secret.Len() > 0:
+		return []keyring.Use{keyring.UseVerify, keyring.UseSign}
+	case k.Private.IsZero():
+		return []keyring.Use{keyring.UseVerify}
+	}
+	return []keyring.Use{keyring.UseSign}
+}
+
+func encryptAndDecrypt(k *keyring.Key) []keyring.Use {
+	switch {
+	case k.Secret.Len() > 0:
+		return []keyring.Use{keyring.UseEncrypt, keyring.UseDecrypt}
+	case k.Private.IsZero():
+		return []keyring.Use{keyring.UseEncrypt}
+	}
+	return []keyring.Use{keyring.UseDecrypt}
+}
+
+// encrypts reports whether an algorithm is for encryption (RFC 7518 sections 4 and 5).
+func encrypts(alg string) bool {
+	for _, prefix := range []string{"RSA-OAEP", "ECDH-ES", "A128", "A192", "A256", "dir", keyring.AlgTDES} {
+		if strings.HasPrefix(alg, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// half reports whether the key has private members, which are refused where no
+// private key is wanted.
+func (j *jwk) half(opt *Options, names ...string) any {
+	for _, name := range names {
+		if _, ok := j.members.Get(name); ok {
+			if !opt.private() {
+				j.fail("holds private key material, which does not belong into a file of public keys")
+			}
+			return name
+		}
+	}
+	return nil
+}
+
+// pair reads the private half of a key whose public half has been read.
+func (j *jwk) pair(k *keyring.Key) {
+	d := j.bytes("d")
+	defer clear(d)
+	var private any
+	var err error
+	switch pub := k.Public.(type) {
+	case *rsa.PublicKey:
+		private, err = j.rsaPair(pub, d)
+	case *ecdsa.PublicKey:
+		private, err = ecdsa.ParseRawPrivateKey(pub.Curve, d)
+	case ed25519.PublicKey:
+		if len(d) != ed25519.SeedSize {
+			j.fail("d is not 32 bytes")
+			return
+		}
+		private = ed25519.NewKeyFromSeed(d)
+	}
+	if j.wrong != "" {
+		return
+	}
+	if err == nil {
+		k.Private, err = keyring.NewPrivate(private)
+	}
+	if err != nil {
+		j.fail("the private members are no private key")
+		return
+	}
+	if eq, ok := k.Private.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !eq.Equal(k.Public) {
+		j.fail("the private and the public members are no pair")
+	}
+}
+
+// rsaPair takes d and the two primes, and computes the rest anew.
+func (j *jwk) rsaPair(pub *rsa.PublicKey, d []byte) (*rsa.PrivateKey, error) {
+	if _, ok := j.members.Get("oth"); ok {
+		j.fail("has more than two primes")
+		return nil, nil
+	}
+	p, q := j.bytes("p"), j.bytes("q")
+	defer clear(p)
+	defer clear(q)
+	if j.wrong != "" {
+		return nil, nil
+	}
+	n := func(b []byte) *big.Int { return new(big.Int).SetBytes(b) }
+	key := &rsa.PrivateKey{PublicKey: *pub, D: n(d), Primes: []*big.Int{n(p), n(q)}}
+	if err := key.Validate(); err != nil {
+		return nil, err
+	}
+	key.Precompute()
+	return key, nil
+}
+
+func (j *jwk) rsa() crypto.PublicKey {
 	n, e := j.bytes("n"), j.bytes("e")
 	if j.wrong != "" {
 		return nil
@@ -184,7 +326,7 @@ func (j *jwk) rsa() *rsa.PublicKey {
 	return pub
 }
 
-func (j *jwk) ec() *ecdsa.PublicKey {
+func (j *jwk) ec() crypto.PublicKey {
 	curves := map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
 	curve := curves[j.text("crv")]
 	if curve == nil {
@@ -204,7 +346,7 @@ func (j *jwk) ec() *ecdsa.PublicKey {
 	return pub
 }
 
-func (j *jwk) okp() ed25519.PublicKey {
+func (j *jwk) okp() crypto.PublicKey {
 	if j.text("crv") != "Ed25519" {
 		j.fail("crv is not Ed25519")
 		return nil
@@ -214,7 +356,7 @@ func (j *jwk) okp() ed25519.PublicKey {
 		j.fail("x is not 32 bytes")
 		return nil
 	}
-	return x
+	return ed25519.PublicKey(x)
 }
 
 func (j *jwk) oct() secret.Bytes {

@@ -3,11 +3,9 @@ package server
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -66,26 +64,9 @@ func isURL(keys string) bool { return strings.Contains(keys, "://") }
 // loadKeys reads a key file or a folder of key files. Weak and unreadable entries
 // are warnings; a document that is broken, or has no usable key, is an error.
 func loadKeys(name string, now time.Time) (*keyring.Ring, []string, error) {
-	names := []string{name}
-	if isDir(name) {
-		if names = fileOf(name).list(); len(names) == 0 {
-			return nil, nil, errors.New("the folder has no key file")
-		}
-	}
-	var keys []keyring.Key
-	var warnings []string
-	for _, file := range names {
-		if err := checkTrusted(file, true); err != nil {
-			return nil, nil, inFile(name, file, err)
-		}
-		more, warn, err := loadKeyFile(file)
-		if err != nil {
-			return nil, nil, inFile(name, file, err)
-		}
-		for _, w := range warn {
-			warnings = append(warnings, filepath.Base(file)+": "+w)
-		}
-		keys = append(keys, more...)
+	keys, warnings, err := source.Load(name, source.Options{})
+	if err != nil {
+		return nil, warnings, placedKeys(name, err)
 	}
 	ring, err := keyring.NewRing(keys...)
 	if err != nil {
@@ -95,6 +76,22 @@ func loadKeys(name string, now time.Time) (*keyring.Ring, []string, error) {
 		return nil, warnings, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstRefusal(ring, now))
 	}
 	return ring, warnings, nil
+}
+
+// placedKeys words what is wrong with a key document for a fault, which names the
+// file or folder itself.
+func placedKeys(name string, err error) error {
+	var e *source.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Err != nil {
+		return inFile(name, e.File, e.Err)
+	}
+	if e.Line > 0 {
+		return inFile(name, e.File, fmt.Errorf("line %d, column %d: %s", e.Line, e.Column, e.Msg))
+	}
+	return inFile(name, e.File, errors.New(e.Msg))
 }
 
 // inFile names the file within a folder.
@@ -119,44 +116,6 @@ func firstRefusal(ring *keyring.Ring, now time.Time) string {
 		}
 	}
 	return "there is none"
-}
-
-// loadKeyFile reads a key document, or NAME.pem: one certificate whose key id is NAME.
-func loadKeyFile(name string) ([]keyring.Key, []string, error) {
-	data, err := readSmall(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	var keys []keyring.Key
-	var warnings []string
-	if id, ok := strings.CutSuffix(filepath.Base(name), ".pem"); ok {
-		doc, jerr := json.Marshal(map[string]string{id: string(data)})
-		if jerr != nil {
-			return nil, nil, jerr
-		}
-		keys, warnings, err = source.ParseX509Map(doc)
-	} else {
-		keys, warnings, err = source.ParseKeys(data)
-	}
-	var e *source.Error
-	if errors.As(err, &e) {
-		if e.Line > 0 {
-			return nil, nil, fmt.Errorf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
-		}
-		return nil, nil, errors.New(e.Msg)
-	}
-	for i := range keys {
-		if keys[i].Public == nil && keys[i].Refused == "" {
-			st, serr := os.Stat(name)
-			if serr == nil {
-				serr = checkSecret(st)
-			}
-			if serr != nil {
-				return nil, nil, serr
-			}
-		}
-	}
-	return keys, warnings, err
 }
 
 // loadRefKey reads ID:HEX, one line; the key has 32 bytes at least.
