@@ -1,6 +1,7 @@
 // Package store remembers: a Ledger that outlives the process, with the records of
 // all messages in one hash chain, the replay memory with the stored answers, what
-// velocity windows count, the entries of runtime lists and the approvals of packs.
+// velocity windows count, the entries of runtime lists, the approvals of packs,
+// sealed data keys and the marks of signed files.
 //
 // Open takes a path or a URL. A path, or sqlite:PATH, is an SQLite file that one
 // process owns; postgres://... is a database that several processes share: replays,

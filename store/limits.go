@@ -13,13 +13,15 @@ const (
 	MinRetain            = 24 * time.Hour
 	RetainObservations   = 181 * 24 * time.Hour // the longest velocity, and a day for late questions
 
-	MaxListName  = 64   // bytes of a list's name
-	MaxListValue = 256  // bytes of an entry
-	MaxText      = 1024 // bytes of who and why
-	MaxSigned    = 4096 // bytes of what an approver signed
+	MaxListName  = 64       // bytes of a list's name
+	MaxListValue = 256      // bytes of an entry
+	MaxText      = 1024     // bytes of who and why
+	MaxSigned    = 4096     // bytes of what an approver signed
+	MaxWrapped   = 64 << 10 // bytes of a data key sealed to its recipients
 	MaxTail      = 10_000
 	MaxFound     = 100 // lines that Find returns
 
+	maxRevision   = 1<<53 - 1
 	maxBatch      = 512 // entries of one transaction
 	maxBatchBytes = 8 << 20
 	page          = 1000 // rows that one step of reading or of maintenance takes

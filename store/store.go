@@ -57,6 +57,18 @@ type Store interface {
 	// "", oldest first.
 	Approvals(ctx context.Context, pack string) ([]Approval, error)
 
+	// PutDataKey stores a key under which events are sealed; records may be sealed under
+	// it once this has returned. Retention leaves it.
+	PutDataKey(ctx context.Context, k DataKey) (seq uint64, err error)
+	// DataKeys returns the data key of that id, or all for "", oldest first.
+	DataKeys(ctx context.Context, id string) ([]DataKey, error)
+
+	// PutMark notes the signed file that is put in force in a place. It never lowers a
+	// revision: where a higher one is noted under the same name, that stays.
+	PutMark(ctx context.Context, m Mark) (seq uint64, err error)
+	// Marks returns the marks of a place, or of all for "", the newest first.
+	Marks(ctx context.Context, place string) ([]Mark, error)
+
 	// Health returns nil when the store can read and write; else why not.
 	Health(ctx context.Context) error
 	// Stats returns numbers for metrics. It does not touch the database.

@@ -1,0 +1,19 @@
+-- The keys under which the events of records are sealed, each sealed to the auditors.
+-- Retention leaves them: a record is worth nothing to its auditor without its key.
+CREATE TABLE data_keys (
+	id      TEXT    NOT NULL PRIMARY KEY,
+	wrapped TEXT    NOT NULL,
+	at      INTEGER NOT NULL,
+	seq     INTEGER NOT NULL -- of the line in the chain
+) WITHOUT ROWID;
+
+-- The newest signed file that was put in force in each place, by name.
+CREATE TABLE marks (
+	place    TEXT    NOT NULL,
+	name     TEXT    NOT NULL,
+	revision INTEGER NOT NULL,
+	sha256   TEXT    NOT NULL,
+	at       INTEGER NOT NULL,
+	seq      INTEGER NOT NULL, -- of the line in the chain
+	PRIMARY KEY (place, name)
+) WITHOUT ROWID;
