@@ -96,7 +96,7 @@ func (g *Gate) sealEvidence(r *Record, c *Call) (err error) {
 	if len(text) > maxEvidence {
 		return fmt.Errorf("%w: the evidence is longer than %d bytes", ErrRecord, maxEvidence)
 	}
-	sealed, err := g.opt.SealEvidence(text)
+	sealed, err := g.opt.SealEvidence(r.DecisionID, text)
 	if err == nil && sealed == "" {
 		err = fmt.Errorf("%w: nothing came of it", ErrInternal)
 	}

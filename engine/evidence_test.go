@@ -18,11 +18,12 @@ import (
 // TestEvidenceDecidesAgain: what the gate hands to be sealed is all that it takes,
 // beside the pack and the record's instant, to make the same decision.
 func TestEvidenceDecidesAgain(t *testing.T) {
-	var texts []string
+	var texts, ids []string
 	r := newRig(t, func(o *engine.GateOptions) {
 		e, err := engine.New(emptyPack(t), engine.Options{Methods: []engine.Method{{Channel: "call"}}})
 		o.Engine = ok(t, e, err)
-		o.SealEvidence = func(b []byte) (string, error) {
+		o.SealEvidence = func(id string, b []byte) (string, error) {
+			ids = append(ids, id)
 			texts = append(texts, string(b))
 			return fmt.Sprintf("sealed %d", len(texts)), nil
 		}
@@ -40,7 +41,7 @@ func TestEvidenceDecidesAgain(t *testing.T) {
 		_, err = answer(call, at)
 		ok(t, 0, err)
 		rec := r.last()
-		if rec.Sealed != fmt.Sprintf("sealed %d", i+1) || !strings.Contains(r.journal.String(), `"sealed":"`+rec.Sealed+`"}`) {
+		if ids[i] != rec.DecisionID || rec.Sealed != fmt.Sprintf("sealed %d", i+1) || !strings.Contains(r.journal.String(), `"sealed":"`+rec.Sealed+`"}`) {
 			t.Errorf("record %+v", rec)
 		}
 		ev, err := engine.ParseEvidence([]byte(texts[i]), rules.EventV1())
@@ -69,7 +70,7 @@ func TestEvidenceDecidesAgain(t *testing.T) {
 func TestGateAnswers503WhenItCannotSeal(t *testing.T) {
 	broken := true
 	r := newRig(t, func(o *engine.GateOptions) {
-		o.SealEvidence = func([]byte) (string, error) {
+		o.SealEvidence = func(string, []byte) (string, error) {
 			switch {
 			case broken:
 				return "", errors.New("no recipient")
@@ -85,8 +86,8 @@ func TestGateAnswers503WhenItCannotSeal(t *testing.T) {
 	}
 	broken = false
 	r.want("again", r.arrival("ok a", r.now, nil), 200, "yellow a", "")
-	for name, seal := range map[string]func([]byte) (string, error){
-		"panic": func([]byte) (string, error) { panic("mistake") }, "nothing": func([]byte) (string, error) { return "", nil },
+	for name, seal := range map[string]func(string, []byte) (string, error){
+		"panic": func(string, []byte) (string, error) { panic("mistake") }, "nothing": func(string, []byte) (string, error) { return "", nil },
 	} {
 		r = newRig(t, func(o *engine.GateOptions) { o.SealEvidence = seal })
 		if reply, err := r.play(r.arrival("ok a", r.now, nil)); reply.Status != 503 || !errors.Is(err, engine.ErrRecord) {
@@ -97,7 +98,7 @@ func TestGateAnswers503WhenItCannotSeal(t *testing.T) {
 
 func TestOnlyDecisionsAreSealed(t *testing.T) {
 	r := newRig(t, func(o *engine.GateOptions) {
-		o.SealEvidence = func([]byte) (string, error) { return "sealed", nil }
+		o.SealEvidence = func(string, []byte) (string, error) { return "sealed", nil }
 	})
 	r.want("not decodable", r.arrival("what", r.now, nil), 200, "system error", "decode")
 	if r.last().Sealed != "" {

@@ -38,10 +38,11 @@ type GateOptions struct {
 	// must not change the record, and is called by many goroutines at once.
 	Observe func(*Record)
 	// SealEvidence, when not nil, seals the Evidence of each decision, given as JSON,
-	// to an auditor: a closure around Seal of package crypto/seal. It brings its own
-	// randomness and must be safe for concurrent use. Where it fails, the answer is
+	// to an auditor, and binds it to the decision's id: a closure around a DataKey, or
+	// around Seal, of package crypto/seal. It brings its own randomness and must be safe
+	// for concurrent use. Where it fails, the answer is
 	// 503: who wants decisions that can be made again gets no other.
-	SealEvidence func(evidence []byte) (string, error)
+	SealEvidence func(decisionID string, evidence []byte) (string, error)
 }
 
 // Gate carries a signed webhook from its bytes to its answer: verify, remember,

@@ -45,7 +45,11 @@ func (a *app) explainDecision(f *explainFlags) error {
 	if err := samePack(rec, pack, kill); err != nil {
 		return err
 	}
-	evidence, err := openEvidence(rec, ids, pack)
+	plain, err := a.openSealed(&f.recordSource, rec, ids)
+	if err != nil {
+		return err
+	}
+	evidence, err := parseEvidence(rec, plain, pack)
 	if err != nil {
 		return err
 	}
@@ -140,14 +144,46 @@ func samePack(rec *records.Line, pack *rules.Pack, kill []*rules.List) error {
 	return nil
 }
 
-func openEvidence(rec *records.Line, ids *seal.Identities, pack *rules.Pack) (*engine.Evidence, error) {
-	plain, err := seal.Open(ids, rec.Sealed)
-	if errors.Is(err, seal.ErrNoIdentity) {
-		return nil, fail(exitRefused, "explain: record %d: %w", rec.Seq, err)
+// openSealed opens the event of a record: it is sealed on its own, or under a data key
+// that another line of the same chain holds.
+func (a *app) openSealed(s *recordSource, rec *records.Line, ids *seal.Identities) ([]byte, error) {
+	id, under := seal.DataKeyOf(rec.Sealed)
+	if !under {
+		plain, err := seal.Open(ids, rec.Sealed)
+		return plain, unsealedError(rec, err)
 	}
+	src, err := a.openRecords(s)
 	if err != nil {
-		return nil, fail(exitInput, "explain: record %d: %w", rec.Seq, err)
+		return nil, err
 	}
+	defer src.Close()
+	wrapped, err := src.DataKey(a.ctx, id)
+	if err != nil {
+		return nil, a.readingError(s, err)
+	}
+	if wrapped == "" {
+		return nil, fail(exitFailed, "explain: record %d is sealed under the data key %s, whose line (kind data_key) is not there; give the store itself, or a journal from its beginning on", rec.Seq, id)
+	}
+	opener, err := seal.OpenDataKey(ids, wrapped)
+	if err != nil {
+		return nil, unsealedError(rec, err)
+	}
+	defer opener.Drop()
+	plain, err := opener.Open(rec.DecisionID, 0, rec.Sealed)
+	return plain, unsealedError(rec, err)
+}
+
+func unsealedError(rec *records.Line, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, seal.ErrNoIdentity):
+		return fail(exitRefused, "explain: record %d: %w", rec.Seq, err)
+	}
+	return fail(exitInput, "explain: record %d: %w", rec.Seq, err)
+}
+
+func parseEvidence(rec *records.Line, plain []byte, pack *rules.Pack) (*engine.Evidence, error) {
 	// A codec makes events of the built-in schema, whatever the pack's own is.
 	evidence, err := engine.ParseEvidence(plain, rules.EventV1(), pack.Schema())
 	if err != nil {

@@ -60,7 +60,7 @@ func audited(t *testing.T, late bool) *auditFolder {
 		pismo.Config{RefKey: ref, SMS: &pismo.SMS{}}, mustPack(t), engine.CardRef,
 		engine.GateOptions{
 			Memory: memory, Journal: journal, StartedAt: enginetest.Now().Add(-time.Hour),
-			SealEvidence: func(b []byte) (string, error) { return seal.Seal(to, b) },
+			SealEvidence: func(_ string, b []byte) (string, error) { return seal.Seal(to, b) },
 		})
 	check(t, err)
 	call, err := gate.Receive(context.Background(), engine.Arrival{

@@ -23,17 +23,17 @@ func TestExplainMakesTheListsAgainAsTheyWere(t *testing.T) {
 			t.Fatal(args, errs)
 		}
 	}
-	s.answers(1, "422222") // record 1: the pack's own list
+	s.answers(1, "422222") // record 2, after the data key: the pack's own list
 	do("remove", "deny_bins", "422222")
-	s.answers(2, "422222") // 3: masked
+	s.answers(2, "422222") // 4: masked
 	do("add", "deny_bins", "411111", "--until", "24h")
 	do("add", "kill.bin", "433333")
 	do("add", "kill.requestor", "40010000001", "--until", "1h")
-	s.answers(3, "411111") // 7: a rule, by an added value
-	s.answers(4, "433333") // 8: the kill switch
+	s.answers(3, "411111") // 8: a rule, by an added value
+	s.answers(4, "433333") // 9: the kill switch
 	do("remove", "kill.bin", "433333")
 	do("remove", "deny_bins", "411111")
-	s.answers(5, "433333") // 11: let through
+	s.answers(5, "433333") // 12: let through
 	s.end()
 	db, pack := s.path("issuant.db"), s.path("green")
 	journal := s.path("records.ndjson")
@@ -42,7 +42,7 @@ func TestExplainMakesTheListsAgainAsTheyWere(t *testing.T) {
 	explain := func(seq, from, name string) (int, string, string) {
 		return runTool(t, t.Context(), nil, "explain", "--decision", seq, "--"+from, name, "--identity", s.path("auditor.key"), "--pack", pack)
 	}
-	for seq, want := range map[string]string{"1": "RED", "3": "YELLOW", "7": "RED", "8": "kill_switch:bin", "11": "YELLOW"} {
+	for seq, want := range map[string]string{"2": "RED", "4": "YELLOW", "8": "RED", "9": "kill_switch:bin", "12": "YELLOW"} {
 		for from, name := range map[string]string{"store": db, "journal": journal} {
 			code, out, errs := explain(seq, from, name)
 			if code != 0 || !strings.Contains(out, "it is the same decision") || !strings.Contains(out, want) {
@@ -58,12 +58,12 @@ func TestExplainMakesTheListsAgainAsTheyWere(t *testing.T) {
 	_, err = raw.Exec(`DELETE FROM list_changes WHERE list = 'deny_bins' AND action = 'mask'`)
 	check(t, err)
 	check(t, raw.Close())
-	for seq, want := range map[string]string{"8": `the list "`, "3": "other contents of the list"} {
+	for seq, want := range map[string]string{"9": `the list "`, "4": "other contents of the list"} {
 		if code, out, errs := explain(seq, "store", db); code != exitFailed || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("record %s: exit %d\n%s%s", seq, code, out, errs)
 		}
 	}
-	if code, out, errs := explain("8", "journal", journal); code != 0 {
+	if code, out, errs := explain("9", "journal", journal); code != 0 {
 		t.Errorf("the chain still tells: exit %d\n%s%s", code, out, errs)
 	}
 }

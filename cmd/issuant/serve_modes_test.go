@@ -105,7 +105,7 @@ func TestServeShadowsTheIncumbent(t *testing.T) {
 		return strings.Count(out, `"incumbent":{"status":200,"failure":null,"approve":false,"action_code":"05"`) == 3
 	})
 	s.end()
-	if code, out, errs := feedTool(t, "", "records", "verify", "--store", db); code != 0 || !strings.Contains(out, "the chain holds: 3 records") {
+	if code, out, errs := feedTool(t, "", "records", "verify", "--store", db); code != 0 || !strings.Contains(out, "the chain holds: 4 records") {
 		t.Errorf("exit %d\n%s%s", code, out, errs)
 	}
 	code, out, errs := feedTool(t, "", "records", "diff", "--store", db)

@@ -272,3 +272,27 @@ func FuzzOpenRecord(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkSeal(b *testing.B) {
+	plain := make([]byte, 1500)
+	b.Run("form=data_key", func(b *testing.B) {
+		key, _ := dataKey(b, seal.DataKeyLimits{Records: seal.MaxDataKeyRecords})
+		for b.Loop() {
+			text, err := key.Seal("decision", 0, plain, start)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(len(text)), "bytes/text")
+		}
+	})
+	b.Run("form=age", func(b *testing.B) {
+		_, to := keyFile(b)
+		for b.Loop() {
+			text, err := seal.Seal(to, plain)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(len(text)), "bytes/text")
+		}
+	})
+}

@@ -39,6 +39,8 @@ type Source interface {
 	Bounds(ctx context.Context) (begin, end *engine.Chain, err error)
 	// Find visits the lines of a decision or event.
 	Find(ctx context.Context, id string, visit func(Text) error) error
+	// DataKey returns the sealed form of a data key, "" when there is none of that id.
+	DataKey(ctx context.Context, id string) (wrapped string, err error)
 	Close() error
 }
 
@@ -68,6 +70,17 @@ func (j *Journal) Find(ctx context.Context, id string, visit func(Text) error) e
 		}
 		return visit(t)
 	})
+}
+
+// DataKey implements Source.
+func (j *Journal) DataKey(ctx context.Context, id string) (wrapped string, err error) {
+	err = j.Find(ctx, id, func(t Text) error {
+		if l, err := Parse(t.Bytes); err == nil && l.Kind == "data_key" && l.text("key_id") == id {
+			wrapped = l.text("wrapped")
+		}
+		return nil
+	})
+	return wrapped, err
 }
 
 // Each implements Source.

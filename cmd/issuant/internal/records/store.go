@@ -65,3 +65,12 @@ func (s *Store) Find(ctx context.Context, id string, visit func(Text) error) err
 	}
 	return err
 }
+
+// DataKey implements Source.
+func (s *Store) DataKey(ctx context.Context, id string) (wrapped string, err error) {
+	keys, err := s.DataKeys(ctx, id)
+	if err != nil || len(keys) == 0 {
+		return "", err
+	}
+	return keys[0].Wrapped, nil
+}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
 	"github.com/issuant/issuant/crypto/keyring/source"
-	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/engine"
@@ -63,8 +62,8 @@ func (s *Server) newRoute(c *config.Counterpart, p *parts) (http.Handler, *engin
 		Name: c.Name, Ledger: s.ledger, RetryWindow: c.RetryWindow, StartedAt: s.started,
 		Observe: func(r *engine.Record) { s.metrics.record(c.Name, r) },
 	}
-	if to := p.seal; to != nil {
-		opt.SealEvidence = func(evidence []byte) (string, error) { return seal.Seal(to, evidence) }
+	if p.seal != nil {
+		opt.SealEvidence = s.sealerFor(p.seal).seal
 	}
 	if h, ok := keys.(*source.HTTPS); ok {
 		opt.AwaitKey = gatehttp.AwaitKey(h, 0)

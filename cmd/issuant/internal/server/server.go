@@ -55,6 +55,8 @@ type Server struct {
 	limit  atomic.Pointer[limiter]
 
 	lists     runtimeLists
+	sealing   sync.Mutex // guards sealer
+	sealer    *eventSealer
 	waits     waiting       // a pack that waits for approvals
 	again     chan struct{} // asks for a look at a pack that was not taken
 	adminAddr string
