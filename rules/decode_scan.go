@@ -269,7 +269,7 @@ func (s *scanner) instant() (int64, bool) {
 		return 0, false
 	}
 	at, ok := ParseTime(text)
-	return at.UnixNano(), ok && inYears(at)
+	return at.UnixNano(), ok && timeFault(at) == ""
 }
 
 // list reads an array of strings.

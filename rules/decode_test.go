@@ -237,7 +237,7 @@ func TestDecoderAgreesOnDamagedEvents(t *testing.T) {
 	bits := []string{`"`, `\`, `{`, `}`, `[`, `]`, `,`, `:`, ` `, "\n", "\x00", "\x80", "é", "ſ", "K", `\u0073`, `\ud800`, "0", "9", "-", ".", "e", "s", "S", "k", "K", "null", "true", `"s":1,`, `"x":{},`, `{"a":1,"A":2}`}
 	all := ways(t)
 	taken := 0
-	for range 40_000 {
+	for range 15_000 {
 		w := &all[r.IntN(len(all))]
 		body := texts[r.IntN(len(texts))]
 		if r.IntN(3) == 0 {
@@ -252,7 +252,7 @@ func TestDecoderAgreesOnDamagedEvents(t *testing.T) {
 			taken++
 		}
 	}
-	if taken < 2000 {
+	if taken < 1000 {
 		t.Errorf("only %d events were taken", taken)
 	}
 }

@@ -192,7 +192,7 @@ func (f *Facts) SetBool(i int, b bool) (ok bool) {
 // SetFloat sets the Float field of index i; ok is false when the field is of another
 // type or x is not finite.
 func (f *Facts) SetFloat(i int, x float64) (ok bool) {
-	if !f.of(i, Float) || math.IsNaN(x) || math.IsInf(x, 0) {
+	if !f.of(i, Float) || floatFault(x) != "" {
 		return false
 	}
 	f.putNum(i, int64(math.Float64bits(x+0)))
@@ -202,7 +202,7 @@ func (f *Facts) SetFloat(i int, x float64) (ok bool) {
 // SetTime sets the Time field of index i; ok is false when the field is of another
 // type or the instant is outside the years 1700 to 2200.
 func (f *Facts) SetTime(i int, at time.Time) (ok bool) {
-	if !f.of(i, Time) || !inYears(at) {
+	if !f.of(i, Time) || timeFault(at) != "" {
 		return false
 	}
 	f.putNum(i, at.UnixNano())
@@ -237,8 +237,8 @@ func coerce(t Type, v any) (any, string) {
 			v = float64(n)
 		}
 		if x, ok := v.(float64); ok {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return nil, "is not a finite number"
+			if msg := floatFault(x); msg != "" {
+				return nil, msg
 			}
 			return x + 0, "" // -0 becomes 0
 		}
@@ -279,15 +279,26 @@ func textFault(s string) string {
 // checkTime keeps instants in the range in which nanoseconds fit 64 bits, so
 // that differences never overflow.
 func checkTime(at time.Time) (any, string) {
-	if !inYears(at) {
-		return nil, "is a time outside the years 1700 to 2200"
+	if msg := timeFault(at); msg != "" {
+		return nil, msg
 	}
 	return at.UTC().Round(0), ""
 }
 
-func inYears(at time.Time) bool {
-	y := at.UTC().Year()
-	return y >= 1700 && y <= 2200
+// timeFault says why an instant is no Time fact, "" when it is one.
+func timeFault(at time.Time) string {
+	if y := at.UTC().Year(); y < 1700 || y > 2200 {
+		return "is a time outside the years 1700 to 2200"
+	}
+	return ""
+}
+
+// floatFault says why a number is no Float fact, "" when it is one.
+func floatFault(x float64) string {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return "is not a finite number"
+	}
+	return ""
 }
 
 func checkStrings(list []string) (any, string) {
