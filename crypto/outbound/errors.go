@@ -15,8 +15,9 @@ var (
 	ErrRequest = code.New(code.Outgoing, "outbound: request cannot be signed")
 	// ErrTooLarge: a body is longer than MaxBody.
 	ErrTooLarge = code.New(code.Limit, "outbound: body is too large")
-	// ErrSealed is the one answer to whatever cannot be opened.
-	ErrSealed = code.New(code.Sealed, "outbound: encrypted body cannot be opened")
+	// ErrOpen is the one answer to every body that cannot be opened: the text is
+	// constant. What was wrong is behind the method Detail() string, for the record.
+	ErrOpen = code.New(code.Decryption, "outbound: encrypted body cannot be opened")
 )
 
 func credentials(format string, args ...any) error { return wrap(ErrCredentials, format, args) }

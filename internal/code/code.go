@@ -53,8 +53,11 @@ const (
 	PackFile     Code = 310 // the binary of a pack is damaged
 	Store        Code = 311 // a store cannot be used, or what it holds is damaged
 
-	Host       Code = 316 // an outgoing request would take credentials to a host that is not named
-	Answer     Code = 317 // a counterpart's answer to an outgoing request cannot be used
+	Host         Code = 316 // an outgoing request would take credentials to a host that is not named
+	Answer       Code = 317 // a counterpart's answer to an outgoing request cannot be used
+	ProvisionKey Code = 318 // a key for a wallet payload is missing, weak or of another kind
+	Unverified   Code = 319 // a format that nobody has confirmed was not asked for by its name
+
 	KeyKind    Code = 320 // a key is of another kind than what is asked of it
 	CheckValue Code = 321 // a key check value does not match
 	Device     Code = 322 // a device that holds keys fails or refuses
@@ -80,11 +83,20 @@ const (
 	Sealed       Code = 419 // a sealed text is none, or was changed
 	FIPS         Code = 420 // not offered while the process runs in FIPS 140-only mode
 
-	Outgoing Code = 430 // an outgoing request cannot be signed as it is
-	Unwrap   Code = 425 // a wrapped key cannot be opened
+	Unwrap Code = 425 // a wrapped key cannot be opened
 
 	Member Code = 427 // a document has no such member
 	Signed Code = 428 // a signed file is none, or was damaged
+
+	Outgoing Code = 430 // an outgoing request cannot be signed as it is
+
+	// Of wallet payloads.
+	Field       Code = 431 // a field is missing, too long or holds foreign characters
+	Country     Code = 432 // a country is in the other alphabet, or unknown
+	Expiry      Code = 433 // an expiry date is malformed
+	CardExpired Code = 434 // the card has expired
+	Network     Code = 435 // no payload is built for that network
+	Validity    Code = 436 // a payload would be valid for too long, or in the past
 
 	Decoder Code = 450 // an event decoder cannot be made of its options
 	Binding Code = 451 // a Go struct cannot be bound to a schema
@@ -107,7 +119,8 @@ var names = map[Code]string{
 	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
 	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
 	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
-	Store: "store", Host: "host", Answer: "answer",
+	Store: "store",
+	Host:  "host", Answer: "answer", ProvisionKey: "provision_key", Unverified: "unverified",
 
 	KeyKind: "key_kind", CheckValue: "check_value", Device: "device",
 
@@ -115,12 +128,13 @@ var names = map[Code]string{
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",
 	Decoder: "decoder", Binding: "binding",
 	Deadline: "deadline", Fact: "fact", JSON: "json", PAN: "pan", Sealed: "sealed",
-	Outgoing: "outgoing",
-	Unwrap:   "unwrap",
+	Unwrap: "unwrap",
 
 	Unsigned: "unsigned", Rollback: "rollback", Expired: "expired", TrustRoot: "trust_root", KeySpent: "key_spent",
 	Member: "member", Signed: "signed",
-	FIPS: "fips",
+	FIPS:     "fips",
+	Outgoing: "outgoing", Field: "field", Country: "country", Expiry: "expiry", CardExpired: "card_expired",
+	Network: "network", Validity: "validity",
 
 	Internal: "internal",
 }

@@ -62,3 +62,17 @@ func TestOf(t *testing.T) {
 		}
 	}
 }
+
+func TestAHiddenErrorShowsItsSentinelAlone(t *testing.T) {
+	kind := code.New(code.Decryption, "x: cannot be opened")
+	err := fmt.Errorf("y: %w", code.Hide(kind, "tag is wrong"))
+	if err.Error() != "y: x: cannot be opened" || !errors.Is(err, kind) || code.Of(err) != code.Decryption {
+		t.Errorf("%v", err)
+	}
+	if got := code.Detail(err); got != "tag is wrong" {
+		t.Errorf("detail %q", got)
+	}
+	if got := code.Detail(errors.New("z")); got != "" {
+		t.Errorf("detail %q of an error without one", got)
+	}
+}

@@ -645,3 +645,15 @@ func (v Value) Float64() (f float64, ok bool) {
 	f, err := strconv.ParseFloat(v.Str, 64)
 	return f, err == nil
 }
+
+// Text returns the string member of an object that is wrapped around something else,
+// as in {"encData":"..."}. Other members are let through, but not the same name in
+// another case; ok is false for whatever is no such object.
+func Text(data []byte, name string, lim Limits) (text string, ok bool) {
+	v, err := Parse(data, lim)
+	if err != nil || v.Kind != Object || v.MisCased(name) != "" {
+		return "", false
+	}
+	m, ok := v.Get(name)
+	return m.Str, ok && m.Kind == String
+}

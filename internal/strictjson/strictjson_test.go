@@ -242,3 +242,15 @@ func equal(a, b any) bool {
 	y, err2 := json.Marshal(b)
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
+
+func TestTextTakesOneStringOfAnObject(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"a":"x"}`: "x", `{"b":1,"a":"é"}`: "é", `{"a":""}`: "",
+		`{"A":"x"}`: "none", `{"a":"x","A":"y"}`: "none", `{"a":1}`: "none", `["a"]`: "none", `{"a":"x"`: "none", ``: "none", `{"a":"x","a":"x"}`: "none",
+	} {
+		got, ok := strictjson.Text([]byte(in), "a", strictjson.Limits{MaxBytes: 64})
+		if ok == (want == "none") || ok && got != want {
+			t.Errorf("%s: %q %v", in, got, ok)
+		}
+	}
+}
