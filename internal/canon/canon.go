@@ -207,6 +207,14 @@ func (w *Writer) Null() *Writer {
 	return w
 }
 
+// NonEmpty writes a member unless its value is "".
+func (w *Writer) NonEmpty(name, value string) *Writer {
+	if value == "" {
+		return w
+	}
+	return w.Key(name).String(value)
+}
+
 // StringOrNull writes null for the empty string.
 func (w *Writer) StringOrNull(s string) *Writer {
 	if s == "" {

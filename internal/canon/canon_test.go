@@ -61,8 +61,8 @@ func TestWriterPlacesCommas(t *testing.T) {
 	w.Object().Key("a").Array().Int(-1).Uint(2).Object().EndObject().Array().EndArray().EndArray()
 	w.Key("b").Bool(true).Key("c").StringOrNull("").Key("d").StringOrNull("x")
 	w.Key("t").Time(time.Date(2026, 11, 23, 12, 0, 0, 500, time.FixedZone("", 3600)))
-	w.Key("r").Raw([]byte(`{"x":1}`)).Key("s").Strings(nil).EndObject()
-	const want = `line: {"a":[-1,2,{},[]],"b":true,"c":null,"d":"x","t":"2026-11-23T11:00:00.0000005Z","r":{"x":1},"s":[]}`
+	w.NonEmpty("e", "").NonEmpty("f", "y").Key("r").Raw([]byte(`{"x":1}`)).Key("s").Strings(nil).EndObject()
+	const want = `line: {"a":[-1,2,{},[]],"b":true,"c":null,"d":"x","t":"2026-11-23T11:00:00.0000005Z","f":"y","r":{"x":1},"s":[]}`
 	if got := string(w.Bytes()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,0 +1,183 @@
+package visa
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/issuant/issuant/crypto/provision/card"
+	"github.com/issuant/issuant/internal/canon"
+)
+
+// Intent says what a payload is for, as provider.intent carries it.
+type Intent string
+
+// Intents. The two for asynchronous flows are known from one source.
+const (
+	DeviceToken                 Intent = "PUSH_PROV_MOBILE" // the default
+	CardOnFileToken             Intent = "PUSH_PROV_ONFILE"
+	UnverifiedIntentCrossUser   Intent = "PUSH_PROV_CROSS_USER"
+	UnverifiedIntentCrossDevice Intent = "PUSH_PROV_CROSS_DEVICE"
+)
+
+// PayloadOptions say how payloads are built.
+type PayloadOptions struct {
+	Key    *SharedKey // required: of this wallet; each wallet has its own
+	Intent Intent     // default DeviceToken
+	IDnV   *bool      // isIDnV: whether Visa shall ask the issuer again, with a step-up; nil: left out, which Visa takes for false
+}
+
+// Payload builds what a wallet carries to the Visa Token Service: the "opaque payment
+// card" of Google Pay, and the same for Samsung Pay. It is immutable and safe for
+// concurrent use.
+type Payload struct{ o PayloadOptions }
+
+// NewPayload checks the options: an error wraps ErrOptions.
+func NewPayload(o PayloadOptions) (*Payload, error) {
+	o.Intent = cmp.Or(o.Intent, DeviceToken)
+	if o.Key == nil {
+		return nil, wrap(ErrOptions, "Key is missing")
+	}
+	switch o.Intent {
+	case DeviceToken, CardOnFileToken, UnverifiedIntentCrossUser, UnverifiedIntentCrossDevice:
+	default:
+		return nil, wrap(ErrOptions, "Intent is not one of Visa's")
+	}
+	if o.IDnV != nil {
+		idnv := *o.IDnV
+		o.IDnV = &idnv
+	}
+	return &Payload{o}, nil
+}
+
+// Build returns the compact JWE for a card and a wallet instance, as bytes for the
+// phone; processors that want another Base64 around it add that themselves. Each call
+// makes new keys: a payload is for one attempt, and must not be kept.
+//
+// Errors are those of card.Card.Check, and a *card.FieldError for what is beyond
+// Visa's limits: a card number of fewer than 13 digits, a requestor id that is not 11
+// digits, wallet values longer than 24 characters (an app id: 36), for a device token
+// a missing device or app id, a country that is not alpha-2, an address in foreign
+// characters. No error comes with any part of a payload.
+func (p *Payload) Build(c *card.Card, w *card.Wallet, now time.Time) (string, error) {
+	if err := c.Check(now); err != nil {
+		return "", err
+	}
+	if err := p.check(c, w); err != nil {
+		return "", err
+	}
+	plaintext := p.plaintext(c, w)
+	defer clear(plaintext)
+	return p.o.Key.Seal(plaintext, now)
+}
+
+func (p *Payload) check(c *card.Card, w *card.Wallet) error {
+	if len(c.PAN.Reveal()) < 13 {
+		return card.NewFieldError(card.ErrPAN, "accountNumber", "Visa's card numbers have 13 to 19 digits")
+	}
+	if err := w.CheckRequestor("provider.clientWalletProvider"); err != nil {
+		return err
+	}
+	if err := card.Handle("provider.clientWalletAccountID", w.AccountID, 24); err != nil {
+		return err
+	}
+	device := p.o.Intent == DeviceToken
+	for _, h := range []struct {
+		field, value string
+		max          int
+	}{{"provider.clientDeviceID", w.DeviceID, 24}, {"provider.clientAppID", w.AppID, 36}} {
+		if h.value == "" && !device {
+			continue
+		}
+		if err := card.Handle(h.field, h.value, h.max); err != nil {
+			return err
+		}
+	}
+	return checkAddress(c.Address)
+}
+
+// part is a member of billingAddress, in the order in which it is written.
+type part struct {
+	name, value string
+	min, max    int
+	marks       string // that may stand beside letters and digits
+	letters     bool   // in any script
+}
+
+func parts(a *card.Address) []part {
+	const line = " .,'-_#:/"
+	return []part{
+		{"line1", a.Line1, 1, 140, line, true},
+		{"line2", a.Line2, 1, 140, line, true},
+		{"line3", a.Line3, 1, 140, line, true},
+		{"city", a.City, 1, 100, " .'-", true},
+		{"state", a.State, 1, 3, "", false},
+		{"country", a.Country, 2, 2, "", false},
+		{"postalCode", a.PostalCode, 3, 16, "", false},
+	}
+}
+
+func checkAddress(a *card.Address) error {
+	if a == nil {
+		return nil
+	}
+	for _, m := range parts(a) {
+		if m.value == "" {
+			continue
+		}
+		field := "billingAddress." + m.name
+		if m.name == "country" {
+			if err := card.Country(field, m.value, 2); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := card.Text(field, m.value, m.min, m.max); err != nil {
+			return err
+		}
+		for _, r := range m.value {
+			if !m.allows(r) {
+				return card.NewFieldError(card.ErrField, field, "it has characters beside letters, digits and "+strconv.Quote(m.marks))
+			}
+		}
+	}
+	return nil
+}
+
+func (m *part) allows(r rune) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return true
+	case r < 0x80:
+		return strings.ContainsRune(m.marks, r)
+	}
+	return m.letters && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
+}
+
+// plaintext writes the members in the order of Visa's samples.
+func (p *Payload) plaintext(c *card.Card, w *card.Wallet) []byte {
+	// Room enough that the card number is not left behind in smaller buffers.
+	j := canon.NewWriter(make([]byte, 0, 8<<10)).Object().Key("accountNumber").String(c.PAN.Reveal())
+	j.NonEmpty("cvv2", c.CVV2.Reveal())
+	j.NonEmpty("name", c.Name)
+	j.Key("expirationDate").Object().Key("month").String(c.Expiry.MM()).Key("year").String(c.Expiry.YYYY()).EndObject()
+	if c.Address != nil && *c.Address != (card.Address{}) {
+		j.Key("billingAddress").Object()
+		for _, m := range parts(c.Address) {
+			j.NonEmpty(m.name, m.value)
+		}
+		j.EndObject()
+	}
+	j.Key("provider").Object().
+		Key("intent").String(string(p.o.Intent)).
+		Key("clientWalletProvider").String(w.RequestorID).
+		Key("clientWalletAccountID").String(w.AccountID)
+	j.NonEmpty("clientDeviceID", w.DeviceID)
+	j.NonEmpty("clientAppID", w.AppID)
+	if p.o.IDnV != nil {
+		j.Key("isIDnV").String(strconv.FormatBool(*p.o.IDnV)) // a text, as three of four implementations have it
+	}
+	return j.EndObject().EndObject().Bytes()
+}
