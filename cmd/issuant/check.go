@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/outfile"
 	"github.com/issuant/issuant/cmd/issuant/internal/report"
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
 	"github.com/issuant/issuant/engine/wire/pismo"
@@ -111,7 +112,7 @@ func (a *app) check(output string) error {
 }
 
 func writePack(name string, p *rules.Pack) error {
-	if err := replaceFile(name, p.Encode(), 0o644); err != nil {
+	if err := outfile.Put(name, p.Encode(), outfile.Public); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return usage("--output: %w", plainPathError(name, err))
 		}

@@ -3,13 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/outfile"
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/rules/compile"
@@ -79,39 +78,10 @@ func (a *app) fmt(check, showDiff bool) error {
 
 // rewrite replaces a file that exists; a link stays one, and keeps its target's mode.
 func rewrite(name string, data []byte) error {
-	target, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return fail(exitUnavailable, "fmt: %w", plainPathError(name, err))
-	}
-	info, err := os.Stat(target)
-	if err != nil {
-		return fail(exitUnavailable, "fmt: %w", plainPathError(name, err))
-	}
-	if err := replaceFile(target, data, info.Mode().Perm()); err != nil {
+	if err := outfile.Replace(name, data); err != nil {
 		return fail(exitUnavailable, "fmt: %w", plainPathError(name, err))
 	}
 	return nil
-}
-
-// replaceFile puts a file in place at once: whoever reads it meanwhile sees the old
-// one or the new one.
-func replaceFile(name string, data []byte, mode os.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".issuant-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), mode)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	return err
 }
 
 func (a *app) printFmt(s *packSource, files, changed []compile.Formatted, showDiff bool) error {
