@@ -146,8 +146,8 @@ func (s *signature) check(key any) error {
 	case familyHMAC:
 		switch k := key.(type) {
 		case secret.Bytes:
-			if k.Len() < MinSecretBytes {
-				return badKey("secret is shorter than 32 bytes")
+			if k.Len() < s.size {
+				return badKey("secret is shorter than the hash")
 			}
 		case MACer:
 		default:

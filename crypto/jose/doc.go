@@ -5,7 +5,7 @@
 //	RS256 RS384 RS512 PS256 PS384 PS512   *rsa.PublicKey of 2048 to 8192 bits; salt as long as the hash
 //	ES256 ES384 ES512                     *ecdsa.PublicKey on P-256, P-384, P-521
 //	EdDSA                                 ed25519.PublicKey
-//	HS256 HS384 HS512                     secret.Bytes of at least 32 bytes, or a device as MACer
+//	HS256 HS384 HS512                     secret.Bytes of at least 32, 48, 64 bytes (RFC 7518 section 3.2), or a MACer
 //
 //	RSA-OAEP-256                          *rsa.PublicKey to seal, a crypto.Decrypter to open
 //	A256GCMKW                             secret.Bytes of 32 bytes, or a device's cipher.AEAD

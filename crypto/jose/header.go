@@ -2,6 +2,7 @@ package jose
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -66,6 +67,9 @@ func (p *protected) read(data []byte, sealed bool) error {
 	if h.MisCased(known) {
 		return malformed("header has a registered name in another case")
 	}
+	if !finite(h) {
+		return malformed("header has a number that not every reader can hold")
+	}
 	for m, ok := h.First(); ok; m, ok = m.Next(h) {
 		name := m.Name()
 		switch name {
@@ -85,6 +89,21 @@ func (p *protected) read(data []byte, sealed bool) error {
 		}
 	}
 	return nil
+}
+
+// finite reports whether all numbers in v fit 64 bits: of one that does not, another
+// reader makes something else, or nothing.
+func finite(v strictjson.Cursor) bool {
+	if v.Kind() == strictjson.Number {
+		_, err := strconv.ParseFloat(v.Str(), 64)
+		return err == nil
+	}
+	for c, ok := v.First(); ok; c, ok = c.Next(v) {
+		if !finite(c) {
+			return false
+		}
+	}
+	return true
 }
 
 // ephemeral reads the sender's ephemeral public key, the one key that a header may

@@ -6,7 +6,6 @@ const (
 	MaxTokenBytes    = 16 << 10 // of a JWS, and of a JWE unless ParseJWEUpTo is told otherwise
 	MaxJWEBytes      = 1 << 20  // of a JWE that is a message's whole body
 	MaxKeyIDBytes    = 256      // of a kid that we write
-	MinSecretBytes   = 32       // of a key for HS256, HS384, HS512
 	maxHeaderBytes   = MaxTokenBytes
 	maxHeaderDepth   = 8
 	maxHeaderValues  = 64

@@ -1,0 +1,11 @@
+// Package vectors holds our cryptography against what others have written: project
+// Wycheproof's vectors, the examples of the RFCs, and go-jose and golang-jwt on
+// generated tokens. It is a module of its own, so that their needs never become the
+// library's:
+//
+//	cd internal/vectors && GOWORK=off go test -v ./...
+//
+// prints, for each file of Wycheproof, how many cases we accept and refuse. Where we
+// differ on purpose, testdata/differences.json says so and why: a difference that is
+// not listed fails, and so does an entry that is not a difference any more.
+package vectors
