@@ -111,14 +111,18 @@ func (a *app) check(output string) error {
 	return nil
 }
 
-func writePack(name string, p *rules.Pack) error {
-	if err := outfile.Put(name, p.Encode(), outfile.Public); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return usage("--output: %w", plainPathError(name, err))
-		}
-		return fail(exitUnavailable, "--output: %w", plainPathError(name, err))
+func writePack(name string, p *rules.Pack) error { return writeFlagFile("--output", name, p.Encode()) }
+
+// writeFlagFile writes the file that a flag names, at once.
+func writeFlagFile(flag, name string, data []byte) error {
+	err := outfile.Put(name, data, outfile.Public)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return usage("%s: %w", flag, plainPathError(name, err))
 	}
-	return nil
+	return fail(exitUnavailable, "%s: %w", flag, plainPathError(name, err))
 }
 
 func (c *checked) readTests() {
