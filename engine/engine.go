@@ -168,7 +168,6 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	j.d = l.begin(ev, now)
 	j.joined = rules.Green
 	l.pack.RunInto(&j.run, ev.Facts, now)
-	j.note()
 	j.guards()
 	j.hits()
 	j.walletFloor()

@@ -123,14 +123,14 @@ func (s *storyteller) fact(field int, v any) FactStory {
 // tell sorts the rules into hits, near misses and those without verdict.
 func (s *storyteller) tell(x *Explanation) {
 	env := s.pack.Env(s.ev.Facts, s.now)
-	run := s.pack.Run(s.ev.Facts, s.now)
+	verdicts := s.pack.Verdicts(s.ev.Facts, s.now)
 	type miss struct {
 		story    RuleStory
 		distance float64
 	}
 	var misses []miss
 	for i := range s.pack.Manifest().Rules {
-		v := run.Verdicts[i]
+		v := verdicts[i]
 		if !v.Ran {
 			continue
 		}

@@ -70,7 +70,6 @@ type joiner struct {
 	d      *Decision
 	joined rules.Outcome
 	parts  []part
-	notes  []int // rules that hit, or are neither true nor false
 	own    []string
 	action uint8 // bit i: a red asked for redActions[i]
 }
@@ -81,18 +80,8 @@ var joiners = sync.Pool{New: func() any { return new(joiner) }}
 func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
-	*j = joiner{run: j.run, parts: j.parts[:0], notes: j.notes[:0], own: j.own[:0]}
+	*j = joiner{run: j.run, parts: j.parts[:0], own: j.own[:0]}
 	joiners.Put(j)
-}
-
-// note lists the rules of which there is anything to say, so that each of the steps
-// below goes over a few and not over all.
-func (j *joiner) note() {
-	for i := range j.run.Verdicts {
-		if v := &j.run.Verdicts[i]; v.Hit || v.Ran && v.Truth != rules.False {
-			j.notes = append(j.notes, i)
-		}
-	}
 }
 
 func (j *joiner) join(o rules.Outcome, k kind, reason string) { j.add(part{o, k, reason, -1}) }
@@ -155,8 +144,9 @@ func (j *joiner) text(field int) string {
 // hits joins the rules that hit, as the pack's hit policy has it.
 func (j *joiner) hits() {
 	first := true
-	for _, i := range j.notes {
-		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+	for n := range j.run.Notes {
+		v := &j.run.Notes[n]
+		r := &j.man.Rules[v.Rule]
 		if !v.Hit {
 			continue
 		}
@@ -170,7 +160,7 @@ func (j *joiner) hits() {
 			continue
 		}
 		first = first && !coloured
-		j.hit(i, hit, colour, coloured)
+		j.hit(v.Rule, hit, colour, coloured)
 	}
 	j.score()
 }
@@ -215,10 +205,10 @@ func (j *joiner) score() {
 		}
 	}
 	j.join(colour, k, ReasonScore)
-	for _, i := range j.notes {
-		r := &j.man.Rules[i]
-		if j.run.Verdicts[i].Hit && !r.Shadow && r.Effect == rules.EffectScore && r.Weight > 0 {
-			j.add(part{colour, k, r.Reason, i})
+	for _, v := range j.run.Notes {
+		r := &j.man.Rules[v.Rule]
+		if v.Hit && !r.Shadow && r.Effect == rules.EffectScore && r.Weight > 0 {
+			j.add(part{colour, k, r.Reason, v.Rule})
 		}
 	}
 }
@@ -249,8 +239,9 @@ func (j *joiner) walletFloor() {
 // failures joins on_error for whatever could not be done.
 func (j *joiner) failures(unfit, late []Degradation) {
 	failed := append([]Degradation(nil), unfit...)
-	for _, i := range j.notes {
-		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+	for n := range j.run.Notes {
+		v := &j.run.Notes[n]
+		r := &j.man.Rules[v.Rule]
 		switch {
 		case v.Truth == rules.True || v.Truth == rules.False || !v.Ran || r.Shadow:
 		case v.Truth == rules.Error:
@@ -287,8 +278,9 @@ func (j *joiner) greenRequires() {
 	if len(j.d.MissingFacts) > 0 {
 		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)
 	}
-	for _, i := range j.notes {
-		r, v := &j.man.Rules[i], &j.run.Verdicts[i]
+	for n := range j.run.Notes {
+		v := &j.run.Notes[n]
+		r := &j.man.Rules[v.Rule]
 		if (v.Truth == rules.Unknown || v.Truth == rules.Error) && v.Ran && !v.Hit && !r.Shadow && r.Effect == rules.EffectRed {
 			j.d.Unjudged = append(j.d.Unjudged, r.ID)
 		}

@@ -47,7 +47,7 @@ func newPack(t *testing.T, m *rules.Manifest, conds ...rules.Condition) *rules.P
 func TestRunAppliesOnMissing(t *testing.T) {
 	p := newPack(t, manifest(rules.Rule{}, rules.Rule{OnMissing: rules.HitIt}, rules.Rule{OnMissing: rules.ErrorIt}, rules.Rule{}),
 		fixed{}, fixed{}, fixed{}, fixed{truth: rules.True})
-	v := p.Run(rules.NewFacts(p.Schema()), noon).Verdicts
+	v := p.Verdicts(rules.NewFacts(p.Schema()), noon)
 	for i, hit := range []bool{false, true, false, true} {
 		if v[i].Hit != hit || !v[i].Ran {
 			t.Errorf("rule %d: %+v", i, v[i])
@@ -59,11 +59,12 @@ func TestRunStopsAtMaxCost(t *testing.T) {
 	p := newPack(t, manifest(make([]rules.Rule, 4)...),
 		fixed{rules.True, 0, 60}, fixed{rules.True, 0, 41}, fixed{rules.True, 0, 1}, fixed{rules.True, 0, 0})
 	run := p.Run(rules.NewFacts(p.Schema()), noon)
-	if run.Verdicts[0].Truth != rules.True || run.Cost != 100 {
+	verdicts := p.Verdicts(rules.NewFacts(p.Schema()), noon)
+	if verdicts[0].Truth != rules.True || run.Cost != 100 || len(run.Notes) < 3 {
 		t.Errorf("%+v", run)
 	}
 	for i := 1; i < 3; i++ {
-		if v := run.Verdicts[i]; v.Truth != rules.Error || v.Code != code.Cost || v.Hit {
+		if v := verdicts[i]; v.Truth != run.Notes[i].Truth || v.Truth != rules.Error || v.Code != code.Cost || v.Hit {
 			t.Errorf("rule %d beyond max_cost: %+v", i, v)
 		}
 	}
@@ -72,11 +73,11 @@ func TestRunStopsAtMaxCost(t *testing.T) {
 func TestShadowRulesEndAndNeverTakeTheBudget(t *testing.T) {
 	p := newPack(t, manifest(rules.Rule{Shadow: true}, rules.Rule{}, rules.Rule{Shadow: true, Until: noon}),
 		fixed{rules.True, 0, 90}, fixed{rules.True, 0, 50}, fixed{rules.True, 0, 1})
-	v := p.Run(rules.NewFacts(p.Schema()), noon).Verdicts
+	v := p.Verdicts(rules.NewFacts(p.Schema()), noon)
 	if v[0].Code != code.Cost || v[1].Truth != rules.True || v[2].Ran {
 		t.Errorf("%+v", v)
 	}
-	if v := p.Run(rules.NewFacts(p.Schema()), noon.Add(-1)).Verdicts; !v[2].Ran {
+	if v := p.Verdicts(rules.NewFacts(p.Schema()), noon.Add(-1)); !v[2].Ran {
 		t.Error("a shadow rule ended before its time")
 	}
 }
@@ -89,13 +90,13 @@ func TestPercentSelectsTheSameEventsAlways(t *testing.T) {
 		if err := f.Set("id", fmt.Sprintf("event-%d", i)); err != nil {
 			t.Fatal(err)
 		}
-		a, b := p.Run(f, noon), p.Run(f, noon.Add(time.Hour))
-		if a.Verdicts[0] != b.Verdicts[0] {
+		a, b := p.Verdicts(f, noon), p.Verdicts(f, noon.Add(time.Hour))
+		if a[0] != b[0] {
 			t.Fatal("the selection depends on the clock")
 		}
-		if a.Verdicts[0].Ran {
+		if a[0].Ran {
 			first++
-			if a.Verdicts[1].Ran {
+			if a[1].Ran {
 				both++
 			}
 		}
@@ -103,7 +104,7 @@ func TestPercentSelectsTheSameEventsAlways(t *testing.T) {
 	if first < 900 || first > 1100 || both < 180 || both > 330 {
 		t.Errorf("of 4000 events one rule ran on %d, both on %d", first, both)
 	}
-	if !p.Run(rules.NewFacts(p.Schema()), noon).Verdicts[0].Ran {
+	if !p.Verdicts(rules.NewFacts(p.Schema()), noon)[0].Ran {
 		t.Error("an event without id is not selected")
 	}
 }

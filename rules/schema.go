@@ -9,35 +9,26 @@ import (
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules/logic"
 )
 
 // Type is the type of a fact. The zero Type is invalid.
-type Type uint8
+type Type = logic.Type
 
 const (
-	String  Type = iota + 1 // UTF-8 text; Go string
-	Int                     // 64-bit integer; Go int64
-	Float                   // finite 64-bit float; Go float64
-	Bool                    // Go bool
-	Time                    // instant, nanosecond precision, RFC 3339 in JSON; Go time.Time in UTC
-	Strings                 // list of strings, at most MaxListFact; Go []string
+	String  = logic.String  // UTF-8 text; Go string
+	Int     = logic.Int     // 64-bit integer; Go int64
+	Float   = logic.Float   // finite 64-bit float; Go float64
+	Bool    = logic.Bool    // Go bool
+	Time    = logic.Time    // instant, nanosecond precision, RFC 3339 in JSON; Go time.Time in UTC
+	Strings = logic.Strings // list of strings, at most MaxListFact; Go []string
 )
-
-var typeNames = [...]string{"", "string", "int", "float", "bool", "time", "strings"}
-
-// String returns the name that schemas and diagnostics use.
-func (t Type) String() string {
-	if int(t) < len(typeNames) && t != 0 {
-		return typeNames[t]
-	}
-	return "invalid"
-}
 
 // ParseType reads a type's name; the zero Type stands for "no such type".
 func ParseType(s string) Type {
-	for i, name := range typeNames {
-		if s == name && i > 0 {
-			return Type(i)
+	for t := String; t <= Strings; t++ {
+		if s == t.String() {
+			return t
 		}
 	}
 	return 0
@@ -147,6 +138,15 @@ func validName(s string) bool {
 		}
 	}
 	return true
+}
+
+// types returns the types of the fields, by index.
+func (s *Schema) types() []Type {
+	types := make([]Type, len(s.fields))
+	for i, f := range s.fields {
+		types[i] = f.Type
+	}
+	return types
 }
 
 // Name returns the schema's name, Version its major version.

@@ -197,7 +197,7 @@ func (Compiler) CompileManifest(m *rules.Manifest) (conds, sections []rules.Cond
 			return nil
 		}
 		cond, err := build(ch, root, machines)
-		if err != nil || cond.cost > m.MaxCost {
+		if err != nil || cond.Cost() > m.MaxCost {
 			s.add(nil, span{}, "R0112", id, "max_cost: the condition costs too much", "")
 			return nil
 		}

@@ -34,7 +34,7 @@ func ExampleFS() {
 	}
 	event := rules.NewFacts(p.Schema())
 	_ = event.Set("token.source", "camera")
-	fmt.Println(p.Run(event, time.Unix(0, 0)).Verdicts[0].Truth)
+	fmt.Println(p.Verdicts(event, time.Unix(0, 0))[0].Truth)
 	// Output: true
 }
 
@@ -106,7 +106,7 @@ func TestVerdictsOfEveryOperator(t *testing.T) {
 			t.Errorf("%s: %v", tc.when, err)
 			continue
 		}
-		if got := p.Run(f, time.Unix(0, 0)).Verdicts[0].Truth; got != tc.want {
+		if got := p.Verdicts(f, time.Unix(0, 0))[0].Truth; got != tc.want {
 			t.Errorf("%s is %v, want %v", tc.when, got, tc.want)
 		}
 	}

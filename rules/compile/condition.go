@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/expr-lang/expr/ast"
@@ -11,21 +10,11 @@ import (
 	"github.com/issuant/issuant/rules"
 )
 
-// condition implements rules.Condition on expr's VM.
-type condition struct {
+// machine implements rules.VM: it judges a condition, and its leaves, on expr's VM.
+type machine struct {
 	*machines
-	schema *rules.Schema
 	prog   *vm.Program
-	cost   int64
-	fields []int
-	quiet  bool // unknown, whenever all of fields are absent
-	fast   direct
-
-	text   *text
-	root   ast.Node
-	info   map[ast.Node]*typed
-	once   sync.Once
-	leaves []leaf
+	leaves []*vm.Program
 }
 
 // machines holds VMs for reuse: one that ran before has its stack allocated.
@@ -62,55 +51,32 @@ func truth(v any) (rules.Truth, code.Code) {
 	return rules.Error, code.Internal
 }
 
-// Judge returns the verdict on the facts of env, which must have the schema that
-// the condition was compiled for; others are an Error of code internal.
-func (c *condition) Judge(env *rules.Env) (rules.Truth, code.Code) {
-	if !env.Facts.Schema().Equal(c.schema) {
-		return rules.Error, code.Internal
-	}
-	if c.fast != nil {
-		return c.fast(env), code.OK
-	}
-	if c.quiet && c.absent(env.Facts) {
-		return rules.Unknown, code.OK
-	}
-	return truth(c.run(c.prog, env))
+// Judge returns the verdict on the facts of env.
+func (m *machine) Judge(env *rules.Env) (rules.Truth, code.Code) { return truth(m.run(m.prog, env)) }
+
+// Leaf returns the verdict on one leaf.
+func (m *machine) Leaf(i int, env *rules.Env) (rules.Truth, code.Code) {
+	return truth(m.run(m.leaves[i], env))
 }
 
-// Direct implements rules.Direct.
-func (c *condition) Direct() func(*rules.Env) rules.Truth { return c.fast }
-
-func (c *condition) absent(f *rules.Facts) bool {
-	for _, i := range c.fields {
-		if f.Present(i) {
-			return false
+// build compiles a checked condition for a pack with that many lists. A program for the
+// VM is made only where the condition cannot be lowered.
+func build(ch *checker, root ast.Node, m *machines) (*rules.Lowered, error) {
+	form, leaves := lowered(root, ch.info, ch.text)
+	var machinery rules.VM
+	if form.Root.Foreign() != nil {
+		own := &machine{machines: m}
+		for _, n := range append([]ast.Node{root}, leaves...) {
+			prog, err := program(n, ch.info)
+			if err != nil {
+				return nil, err
+			}
+			own.leaves = append(own.leaves, prog)
 		}
+		own.prog, own.leaves = own.leaves[0], own.leaves[1:]
+		machinery = own
 	}
-	return true
-}
-
-// Cost returns the static worst case: operators and operands, those of a loop as
-// often as its list may have items, and more for what runs over a text.
-func (c *condition) Cost() int64 { return c.cost }
-
-// Fields returns the indices of the fields that the condition reads, sorted. The
-// caller owns the slice.
-func (c *condition) Fields() []int { return slices.Clone(c.fields) }
-
-// build compiles a checked condition.
-func build(ch *checker, root ast.Node, m *machines) (*condition, error) {
-	prog, err := program(root, ch.info)
-	if err != nil {
-		return nil, err
-	}
-	c := &condition{machines: m, schema: ch.schema, prog: prog, cost: costOf(root, ch.info),
-		text: ch.text, root: root, info: ch.info}
-	for i := range ch.fields {
-		c.fields = append(c.fields, i)
-	}
-	slices.Sort(c.fields)
-	c.quiet, c.fast = silent(root, ch.info), lowered(root, ch.info)
-	return c, nil
+	return rules.NewCondition(ch.schema, len(ch.lists), form, machinery)
 }
 
 // Cost of operations that run over a text of up to MaxStringFact bytes.
@@ -173,54 +139,4 @@ func loopCost(n *ast.BuiltinNode, info map[ast.Node]*typed) int64 {
 		return maxCost
 	}
 	return min(1+costOf(n.Arguments[0], info)+times*(1+body), maxCost)
-}
-
-// silent proves that an expression is absent (unknown) whenever every fact that it
-// reads is absent. It says no where it cannot tell.
-func silent(n ast.Node, info map[ast.Node]*typed) bool {
-	t := info[n]
-	if t == nil || t.val != nil {
-		return false
-	}
-	if t.field >= 0 {
-		return true
-	}
-	is := func(n ast.Node) bool { return silent(n, info) }
-	// A plain constant beside a silent operand cannot be an error, which would win.
-	inert := func(n ast.Node) bool { t := info[n]; return t != nil && (t.val != nil || t.kind >= kLiteral) }
-	switch n := n.(type) {
-	case *ast.UnaryNode:
-		return is(n.Node)
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "and", "&&", "or", "||", "??":
-			return is(n.Left) && is(n.Right)
-		}
-		return is(n.Left) && (is(n.Right) || inert(n.Right)) || inert(n.Left) && is(n.Right)
-	case *ast.ConditionalNode:
-		return is(n.Cond)
-	case *ast.BuiltinNode:
-		switch n.Name {
-		case "any", "all", "none", "count":
-			return is(n.Arguments[0])
-		}
-		return silentArguments(n.Arguments, is, inert)
-	case *ast.CallNode:
-		if id, ok := n.Callee.(*ast.IdentifierNode); ok && (id.Value == "hour" || id.Value == "weekday") {
-			return silentArguments(n.Arguments, is, inert)
-		}
-	}
-	return false
-}
-
-func silentArguments(args []ast.Node, is, inert func(ast.Node) bool) bool {
-	some := false
-	for _, a := range args {
-		if is(a) {
-			some = true
-		} else if !inert(a) {
-			return false
-		}
-	}
-	return some
 }

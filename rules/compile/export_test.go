@@ -5,11 +5,13 @@ import (
 	"github.com/issuant/issuant/rules"
 )
 
-// JudgeOnVM judges without the short cuts of Judge.
-func JudgeOnVM(c rules.Condition, env *rules.Env) (rules.Truth, code.Code) {
-	cond := c.(*condition)
-	return truth(cond.run(cond.prog, env))
+// OnVM compiles a condition of a pack for expr's VM, whether it can be lowered or not.
+func OnVM(m *rules.Manifest, when string) (judge func(env *rules.Env) (rules.Truth, code.Code), err error) {
+	ch, root, _ := checkCondition(newScope(m), when)
+	prog, err := program(root, ch.info)
+	if err != nil {
+		return nil, err
+	}
+	own := &machine{machines: newMachines(), prog: prog}
+	return own.Judge, nil
 }
-
-// Direct reports whether the condition has a form that is judged without the VM.
-func Direct(c rules.Condition) bool { return c.(*condition).fast != nil }

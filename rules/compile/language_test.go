@@ -117,7 +117,7 @@ func judge(t *testing.T, files fstest.MapFS, f *rules.Facts) string {
 	if err != nil {
 		return err.Error()
 	}
-	return p.Run(f, time.Unix(0, 0)).Verdicts[0].Truth.String()
+	return p.Verdicts(f, time.Unix(0, 0))[0].Truth.String()
 }
 
 func TestLanguageExamplesAreTrueToTheirWord(t *testing.T) {

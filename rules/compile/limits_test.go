@@ -172,7 +172,7 @@ func leavesOf(p *rules.Pack, f *rules.Facts) (out []rules.Leaf) {
 func TestJudgeRefusesFactsOfAnotherSchema(t *testing.T) {
 	p := mustCompile(t, pack(smallPack, okRule))
 	f := rules.NewFacts(compiletest.Schema())
-	if v := p.Run(f, compiletest.Now).Verdicts[0]; v.Truth != rules.Error {
+	if v := p.Verdicts(f, compiletest.Now)[0]; v.Truth != rules.Error {
 		t.Errorf("facts of another schema are judged %v", v.Truth)
 	}
 }

@@ -97,7 +97,7 @@ func TestEncodeLoadEncodeGivesTheSameBytes(t *testing.T) {
 		now  time.Time
 		want rules.Truth
 	}{{time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC), rules.True}, {time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), rules.Unknown}} {
-		if got := q.Run(f, tc.now).Verdicts[1].Truth; got != tc.want {
+		if got := q.Verdicts(f, tc.now)[1].Truth; got != tc.want {
 			t.Errorf("at %v: %v, want %v", tc.now, got, tc.want)
 		}
 	}

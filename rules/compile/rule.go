@@ -358,9 +358,9 @@ func (c *packCompiler) compileClause(sc *scope, cl clause, usedP, usedL map[stri
 		c.add(cl.r.src, cl.r.spanOf(cl.node), "R0401", cl.rule, "the condition cannot be compiled", "")
 		return nil
 	}
-	if cond.cost > c.m.MaxCost {
+	if cond.Cost() > c.m.MaxCost {
 		c.add(cl.r.src, cl.r.spanOf(cl.node), "R0112", cl.rule,
-			fmt.Sprintf("max_cost: the condition costs up to %d, more than %d", cond.cost, c.m.MaxCost), "loop over fewer items, or raise limits.max_cost")
+			fmt.Sprintf("max_cost: the condition costs up to %d, more than %d", cond.Cost(), c.m.MaxCost), "loop over fewer items, or raise limits.max_cost")
 		return nil
 	}
 	return cond

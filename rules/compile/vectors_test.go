@@ -44,7 +44,7 @@ func TestConditionVectors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := pack.Run(facts, time.UnixMilli(c.NowMS)).Verdicts[0]
+			got := pack.Verdicts(facts, time.UnixMilli(c.NowMS))[0]
 			why := ""
 			if got.Code != 0 {
 				why = got.Code.String()

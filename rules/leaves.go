@@ -1,4 +1,4 @@
-package compile
+package rules
 
 import (
 	"cmp"
@@ -7,20 +7,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/vm"
-
 	"github.com/issuant/issuant/internal/code"
-	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/logic"
 )
 
 // MaxFlips bounds the candidates of one leaf, inclusive.
 const MaxFlips = 12
 
-// leaf is a clause of a condition that and, or and not do not divide further.
-type leaf struct {
-	text   string
-	prog   *vm.Program
+// clause is what flips of one leaf are made from.
+type clause struct {
 	fields []int
 	consts []any // constants that the leaf compares with, in the order of the text
 	lists  []int // lists that it looks into
@@ -28,94 +23,44 @@ type leaf struct {
 
 // Leaves judges each leaf of the condition on its own, in the order of the text,
 // and proposes flips, each of which was tried: it changes the leaf's verdict.
-func (c *condition) Leaves(env *rules.Env) []rules.Leaf {
-	if !env.Facts.Schema().Equal(c.schema) {
+func (c *Lowered) Leaves(env *Env) []Leaf {
+	if !env.Facts.schema.Equal(c.schema) {
 		return nil
 	}
-	c.once.Do(func() { c.collect(c.root) })
-	out := make([]rules.Leaf, 0, len(c.leaves))
-	for i := range c.leaves {
-		l := &c.leaves[i]
-		v, why := c.judgeLeaf(l, env)
-		out = append(out, rules.Leaf{Text: l.text, Fields: slices.Clone(l.fields), Truth: v, Code: why,
-			Flips: c.flips(l, env, v)})
+	out := make([]Leaf, 0, len(c.leaves))
+	for i, judge := range c.leaves {
+		l := gather(c.form.Leaves[i].Expr)
+		v, why := judge(env, "")
+		out = append(out, Leaf{Text: c.form.Leaves[i].Text, Fields: l.fields, Truth: v, Code: why,
+			Flips: c.flips(judge, l, env, v)})
 	}
 	return out
 }
 
-func (c *condition) judgeLeaf(l *leaf, env *rules.Env) (rules.Truth, code.Code) {
-	if l.prog == nil {
-		return rules.Error, code.Internal
-	}
-	return truth(c.run(l.prog, env))
-}
-
-func (c *condition) collect(n ast.Node) {
-	switch n := n.(type) {
-	case *ast.UnaryNode:
-		if n.Operator == "not" || n.Operator == "!" {
-			if b, ok := n.Node.(*ast.BinaryNode); ok && b.Operator == "in" && c.isNotIn(n, b) {
-				c.add(n) // x not in y is one clause
-				return
-			}
-			c.collect(n.Node)
-			return
+// gather collects what a leaf reads and compares with.
+func gather(e *logic.Expr) *clause {
+	l := new(clause)
+	e.Walk(func(n *logic.Expr) bool {
+		switch n.Op {
+		case logic.Field, logic.Has:
+			l.fields = append(l.fields, n.Field)
+		case logic.Const:
+			l.consts = append(l.consts, n.Val)
+		case logic.InList:
+			l.lists = append(l.lists, n.List)
 		}
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "and", "&&", "or", "||":
-			c.collect(n.Left)
-			c.collect(n.Right)
-			return
-		}
-	}
-	c.add(n)
-}
-
-// isNotIn tells x not in y from not (x in y) by the place of its not.
-func (c *condition) isNotIn(u *ast.UnaryNode, b *ast.BinaryNode) bool {
-	from, _ := c.text.spanOf(b.Left)
-	return u.Location().From > from
-}
-
-func (c *condition) add(n ast.Node) {
-	l := leaf{text: c.text.cut(n)}
-	l.prog, _ = program(n, c.info) // nil cannot be: the whole was compiled
-	c.gather(n, &l)
+		l.consts = append(l.consts, n.Items...)
+		return true
+	})
 	slices.Sort(l.fields)
 	l.fields = slices.Compact(l.fields)
-	c.leaves = append(c.leaves, l)
-}
-
-func (c *condition) gather(n ast.Node, l *leaf) {
-	if t := c.info[n]; t != nil {
-		switch {
-		case t.field >= 0:
-			l.fields = append(l.fields, t.field)
-			return
-		case t.val != nil:
-			l.consts = append(l.consts, t.val)
-			return
-		case t.kind == kLiteral:
-			l.consts = append(l.consts, t.items...)
-			return
-		case t.kind == kRange:
-			l.consts = append(l.consts, t.lo, t.hi)
-			return
-		case t.kind == kList:
-			l.lists = append(l.lists, t.list)
-			return
-		}
-	}
-	for _, child := range children(n) {
-		c.gather(child, l)
-	}
+	return l
 }
 
 // flips tries the candidates of each field, nearest first, and keeps those that
 // change the verdict.
-func (c *condition) flips(l *leaf, env *rules.Env, now rules.Truth) []rules.Flip {
-	var kept []rules.Flip
+func (c *Lowered) flips(judge truthOf, l *clause, env *Env, now Truth) []Flip {
+	var kept []Flip
 	trial := env.Facts.Clone()
 	altered := *env
 	altered.Facts = trial
@@ -130,8 +75,8 @@ func (c *condition) flips(l *leaf, env *rules.Env, now rules.Truth) []rules.Flip
 			} else if trial.Set(f.Name, v) != nil {
 				continue
 			}
-			if got, _ := c.judgeLeaf(l, &altered); got != now {
-				kept = append(kept, rules.Flip{Field: field, Value: v})
+			if got, _ := judge(&altered, ""); got != now {
+				kept = append(kept, Flip{Field: field, Value: v})
 			}
 		}
 		restore(trial, f.Name, was)
@@ -139,7 +84,7 @@ func (c *condition) flips(l *leaf, env *rules.Env, now rules.Truth) []rules.Flip
 	return kept
 }
 
-func restore(f *rules.Facts, name string, v any) {
+func restore(f *Facts, name string, v any) {
 	if v == nil {
 		f.Unset(name)
 		return
@@ -152,7 +97,7 @@ func restore(f *rules.Facts, name string, v any) {
 // candidates returns other values of a field, nearest first: the constants of the
 // leaf and their neighbours, the values of other fields of its type, the field's
 // known values, entries of the lists, and absence last.
-func (c *condition) candidates(l *leaf, field int, env *rules.Env) []any {
+func (c *Lowered) candidates(l *clause, field int, env *Env) []any {
 	f, was := c.schema.Field(field), env.Facts.At(field)
 	seeds := slices.Clone(l.consts)
 	for _, other := range l.fields {
@@ -162,11 +107,11 @@ func (c *condition) candidates(l *leaf, field int, env *rules.Env) []any {
 	}
 	var out []any
 	switch f.Type {
-	case rules.Bool:
+	case Bool:
 		out = []any{true, false}
-	case rules.String:
+	case String:
 		out = c.texts(l, f, seeds, env)
-	case rules.Strings:
+	case Strings:
 		out = c.textLists(l, was, seeds, env)
 	default:
 		out = numbers(f.Type, seeds)
@@ -176,7 +121,7 @@ func (c *condition) candidates(l *leaf, field int, env *rules.Env) []any {
 	return slices.DeleteFunc(out, func(v any) bool { return reflect.DeepEqual(v, was) })
 }
 
-func (c *condition) texts(l *leaf, f rules.Field, seeds []any, env *rules.Env) []any {
+func (c *Lowered) texts(l *clause, f Field, seeds []any, env *Env) []any {
 	var out []any
 	push := func(s string) {
 		if !slices.Contains(out, any(s)) {
@@ -198,7 +143,7 @@ func (c *condition) texts(l *leaf, f rules.Field, seeds []any, env *rules.Env) [
 }
 
 // listed returns the first values of each list that the leaf looks into.
-func (c *condition) listed(l *leaf, env *rules.Env) []string {
+func (c *Lowered) listed(l *clause, env *Env) []string {
 	var out []string
 	for _, i := range l.lists {
 		if i >= len(env.Lists) || env.Lists[i].Len() > maxListForFlips {
@@ -219,7 +164,7 @@ func (c *condition) listed(l *leaf, env *rules.Env) []string {
 const maxListForFlips = 10_000
 
 // textLists adds one item, or removes one, or all.
-func (c *condition) textLists(l *leaf, was any, seeds []any, env *rules.Env) []any {
+func (c *Lowered) textLists(l *clause, was any, seeds []any, env *Env) []any {
 	have, _ := was.([]string)
 	var out []any
 	for i := range min(len(have), 2*MaxFlips) {
@@ -232,7 +177,7 @@ func (c *condition) textLists(l *leaf, was any, seeds []any, env *rules.Env) []a
 		}
 	}
 	for _, s := range add {
-		if !slices.Contains(have, s) && len(have) < rules.MaxListFact {
+		if !slices.Contains(have, s) && len(have) < MaxListFact {
 			out = append(out, append(slices.Clone(have), s))
 		}
 	}
@@ -240,7 +185,7 @@ func (c *condition) textLists(l *leaf, was any, seeds []any, env *rules.Env) []a
 }
 
 // numbers returns the seeds that fit the type, and the values on both sides of them.
-func numbers(t rules.Type, seeds []any) []any {
+func numbers(t Type, seeds []any) []any {
 	var out []any
 	push := func(v any) {
 		if !slices.ContainsFunc(out, func(o any) bool { return reflect.DeepEqual(o, v) }) {
@@ -249,7 +194,7 @@ func numbers(t rules.Type, seeds []any) []any {
 	}
 	for _, seed := range seeds {
 		switch {
-		case t == rules.Int:
+		case t == Int:
 			if i, ok := asInt(seed); ok {
 				push(i)
 				if i > math.MinInt64 {
@@ -259,15 +204,13 @@ func numbers(t rules.Type, seeds []any) []any {
 					push(i + 1)
 				}
 			}
-		case t == rules.Float:
-			switch seed.(type) {
-			case int64, float64:
-				x := asFloat(seed)
+		case t == Float:
+			if x, ok := asFloat(seed); ok {
 				push(x)
 				push(math.Nextafter(x, math.Inf(-1)))
 				push(math.Nextafter(x, math.Inf(1)))
 			}
-		case t == rules.Time:
+		case t == Time:
 			if at, ok := seed.(time.Time); ok {
 				push(at)
 				push(at.Add(-time.Second))
@@ -283,28 +226,37 @@ func asInt(v any) (int64, bool) {
 	case int64:
 		return v, true
 	case float64:
-		if i, ok := toInt(v).(int64); ok {
-			return i, true
-		}
+		i, why := toInt(v)
+		return i, why == code.OK
 	}
 	return 0, false
 }
 
 func sortByDistance(list []any, was any) {
-	slices.SortStableFunc(list, func(a, b any) int { return cmp.Compare(distance(a, was), distance(b, was)) })
+	slices.SortStableFunc(list, func(a, b any) int { return cmp.Compare(apart(a, was), apart(b, was)) })
 }
 
-func distance(a, was any) float64 {
-	switch x := a.(type) {
-	case int64, float64:
-		switch was.(type) {
-		case int64, float64:
-			return math.Abs(asFloat(x) - asFloat(was))
-		}
-	case time.Time:
+func apart(a, was any) float64 {
+	if x, ok := a.(time.Time); ok {
 		if y, ok := was.(time.Time); ok {
 			return math.Abs(float64(x.Sub(y)))
 		}
 	}
-	return 0
+	x, okX := asFloat(a)
+	y, okY := asFloat(was)
+	if !okX || !okY {
+		return 0
+	}
+	return math.Abs(x - y)
+}
+
+// asFloat converts a number; ints beyond 2^53 are rounded to the nearest float.
+func asFloat(v any) (x float64, ok bool) {
+	switch v := v.(type) {
+	case int64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
 }

@@ -1,0 +1,233 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules/logic"
+)
+
+// Run judges every section and rule on f, which must have the pack's schema. What
+// would take the counted cost beyond max_cost is an Error of code Cost, and so is
+// everything after it, whatever it would have cost. Sections come first and shadow
+// rules last, so that no shadow rule can take the budget of one that counts.
+func (p *Pack) Run(f *Facts, now time.Time) Run {
+	var run Run
+	p.RunInto(&run, f, now)
+	return run
+}
+
+// RunInto is Run into memory that is used again: whatever run held is overwritten.
+func (p *Pack) RunInto(run *Run, f *Facts, now time.Time) {
+	run.Section, run.Notes = -1, run.Notes[:0]
+	run.Sections = emptied(run.Sections, len(p.sections))
+	run.env = Env{Facts: f, Now: now, Lists: p.lists}
+	run.Cost = p.cost.counted(f)
+	if run.Cost > p.manifest.MaxCost || f.schema != p.manifest.Schema {
+		p.runOneByOne(run)
+	} else {
+		p.runIndexed(run)
+	}
+	run.env = Env{} // keeps nothing alive
+}
+
+func emptied(v []Verdict, n int) []Verdict {
+	if cap(v) < n {
+		return make([]Verdict, n)
+	}
+	v = v[:n]
+	clear(v)
+	return v
+}
+
+// Verdicts judges every rule on its own, without the index: what Run does not note
+// is here too. It takes as long as all rules together, and serves explanations.
+func (p *Pack) Verdicts(f *Facts, now time.Time) []Verdict {
+	run := Run{Section: -1, Sections: make([]Verdict, len(p.sections)), env: Env{Facts: f, Now: now, Lists: p.lists}}
+	return p.verdicts(&run)
+}
+
+// mode is what Run needs of a rule besides its condition.
+type mode struct {
+	shadow, until, share, hitMissing bool
+	sensitive                        bool
+	strict                           bool // it may fail: where it is not true the tree must be asked
+}
+
+func modeOf(r *Rule, c Condition) mode {
+	l, ok := c.(*Lowered)
+	return mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100,
+		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.strict}
+}
+
+// says tells whether a verdict is one that Run notes.
+func (m mode) says(v Verdict) bool {
+	return v.Ran && (v.Hit || v.Truth == Error || v.Truth == Unknown && m.sensitive)
+}
+
+// runs tells whether a rule is judged at all: a shadow rule may have ended, and a
+// share of the events may be selected.
+func (p *Pack) runs(i int, env *Env) bool {
+	m := p.modes[i]
+	return !(m.shadow && m.until && !env.Now.Before(p.manifest.Rules[i].Until)) &&
+		!(m.share && !p.selected(&p.manifest.Rules[i], env.Facts))
+}
+
+// runIndexed judges what the index finds. The whole is within the budget.
+func (p *Pack) runIndexed(run *Run) {
+	env := &run.env
+	for i, cond := range p.sections {
+		v := &run.Sections[i]
+		v.Ran = true
+		if v.Truth, v.Code = judge(cond, env); v.Truth == True {
+			v.Hit, run.Section = true, i
+			break
+		}
+	}
+	p.index.look(env, &run.state)
+	run.state.each(func(i int, hit, ask bool) {
+		if !p.runs(i, env) {
+			return
+		}
+		m, v := p.modes[i], Verdict{Truth: Unknown, Ran: true}
+		switch {
+		case hit:
+			v.Truth = True
+		case ask || m.strict:
+			v.Truth, v.Code = judge(p.rules[i], env)
+		}
+		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
+		if m.says(v) {
+			run.Notes = append(run.Notes, Note{i, v})
+		}
+	})
+}
+
+func judge(c Condition, env *Env) (Truth, code.Code) {
+	if l, ok := c.(*Lowered); ok && l.schema == env.Facts.schema {
+		return l.judge(env, "")
+	}
+	return c.Judge(env)
+}
+
+// runOneByOne judges rule after rule until the budget is spent.
+func (p *Pack) runOneByOne(run *Run) {
+	for i, v := range p.verdicts(run) {
+		if p.modes[i].says(v) {
+			run.Notes = append(run.Notes, Note{i, v})
+		}
+	}
+}
+
+func (p *Pack) verdicts(run *Run) []Verdict {
+	run.Cost = 0
+	for i, cond := range p.sections {
+		v := &run.Sections[i]
+		v.Ran = true
+		v.Truth, v.Code = p.within(run, cond)
+		if v.Truth == True && run.Section < 0 {
+			v.Hit, run.Section = true, i
+		}
+	}
+	if run.Section >= 0 { // those after it count for the cost alone
+		clear(run.Sections[run.Section+1:])
+	}
+	out := make([]Verdict, len(p.rules))
+	for _, shadow := range [...]bool{false, true} {
+		for i, cond := range p.rules {
+			if p.modes[i].shadow != shadow {
+				continue
+			}
+			v := &out[i]
+			v.Truth, v.Code = p.within(run, cond)
+			v.Hit = v.Truth == True || v.Truth == Unknown && p.modes[i].hitMissing
+			if v.Ran = p.runs(i, &run.env); !v.Ran {
+				*v = Verdict{}
+			}
+		}
+	}
+	return out
+}
+
+// within judges a condition if the budget allows.
+func (p *Pack) within(run *Run, cond Condition) (Truth, code.Code) {
+	next := run.Cost + countedBy(cond, run.env.Facts)
+	if next > p.manifest.MaxCost {
+		run.Cost = p.manifest.MaxCost
+		return Error, code.Cost
+	}
+	run.Cost = next
+	return judge(cond, &run.env)
+}
+
+func countedBy(c Condition, f *Facts) int64 {
+	if l, ok := c.(*Lowered); ok && l.schema.Equal(f.schema) {
+		return l.Counted(f)
+	}
+	return c.Cost()
+}
+
+// flatCost is the cost of all conditions of a pack: it is counted for every event,
+// whether the index needs to judge a condition or not, so that it does not depend
+// on how conditions are judged.
+type flatCost struct {
+	schema *Schema
+	fixed  int64
+	lists  []fieldCost
+}
+
+type fieldCost struct {
+	field int
+	each  int64
+}
+
+func flatten(groups ...[]Condition) flatCost {
+	var sum logic.Cost
+	var c flatCost
+	for _, conds := range groups {
+		for _, cond := range conds {
+			if l, ok := cond.(*Lowered); ok {
+				sum.Add(l.cost)
+				c.schema = l.schema
+			} else {
+				sum.Add(logic.Cost{Fixed: cond.Cost()})
+			}
+		}
+	}
+	c.fixed = sum.Fixed
+	for field, n := range sum.PerItem {
+		c.lists = append(c.lists, fieldCost{field, n})
+	}
+	slices.SortFunc(c.lists, func(a, b fieldCost) int { return a.field - b.field })
+	return c
+}
+
+func (c *flatCost) counted(f *Facts) int64 {
+	sum := c.fixed
+	if f.schema != c.schema {
+		return sum // facts of another schema are judged one by one
+	}
+	for _, l := range c.lists {
+		if list, ok := f.StringsAt(l.field); ok {
+			sum = min(sum+l.each*int64(len(list)), logic.MaxCost)
+		}
+	}
+	return sum
+}
+
+// selected decides a percentage by the hash of event id and rule id, so that it
+// is the same in every run and every runtime. An event without id is selected.
+func (p *Pack) selected(r *Rule, f *Facts) bool {
+	if r.Percent >= 100 || p.idField < 0 {
+		return true
+	}
+	id, ok := f.StringAt(p.idField)
+	if !ok {
+		return true
+	}
+	sum := sha256.Sum256([]byte(id + "\x00" + r.ID))
+	return binary.BigEndian.Uint64(sum[:8])%100 < uint64(r.Percent)
+}
