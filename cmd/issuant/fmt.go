@@ -59,19 +59,19 @@ func (a *app) fmt(check, showDiff bool) error {
 			changed = append(changed, f)
 		}
 	}
+	for _, f := range changed {
+		if check || showDiff {
+			break
+		}
+		if err := rewrite(s.path(f.Name), f.After); err != nil {
+			return err
+		}
+	}
 	if err := a.printFmt(s, files, changed, showDiff); err != nil {
 		return err
 	}
 	if check && len(changed) > 0 {
 		return done(exitFailed)
-	}
-	if check || showDiff {
-		return nil
-	}
-	for _, f := range changed {
-		if err := rewrite(s.path(f.Name), f.After); err != nil {
-			return err
-		}
 	}
 	return nil
 }
