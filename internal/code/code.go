@@ -52,6 +52,7 @@ const (
 	NotLowered   Code = 309 // the pack needs a compiler that is not linked in
 	PackFile     Code = 310 // the binary of a pack is damaged
 	Store        Code = 311 // a store cannot be used, or what it holds is damaged
+	SchemeFile   Code = 312 // a file that describes a signature scheme is unusable
 
 	Host         Code = 316 // an outgoing request would take credentials to a host that is not named
 	Answer       Code = 317 // a counterpart's answer to an outgoing request cannot be used
@@ -119,8 +120,9 @@ var names = map[Code]string{
 	Config: "config", NoKey: "no_key", DuplicateKey: "duplicate_key", WeakKey: "weak_key",
 	KeyFile: "key_file", KeySource: "key_source", Version: "version", Record: "record",
 	MemoryFull: "memory_full", NotLowered: "not_lowered", PackFile: "pack_file",
-	Store: "store",
-	Host:  "host", Answer: "answer", ProvisionKey: "provision_key", Unverified: "unverified",
+	SchemeFile: "scheme_file",
+	Store:      "store",
+	Host:       "host", Answer: "answer", ProvisionKey: "provision_key", Unverified: "unverified",
 
 	KeyKind: "key_kind", CheckValue: "check_value", Device: "device",
 
