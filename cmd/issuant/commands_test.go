@@ -18,6 +18,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"member":  cmdMember,
 	"oneline": cmdOneLine,
 	"signed":  cmdSigned,
+	"schemes": cmdSchemes,
 	"faults":  cmdFaults,
 
 	"stdout_is": cmdStdoutIs,
@@ -119,6 +120,11 @@ func cmdOneLine(ts *testscript.TestScript, neg bool, args []string) {
 // signed: key files, request messages and a batch stand in the work folder.
 func cmdSigned(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(writePismo(ts.Getenv("WORK")))
+}
+
+// schemes: keys and a genuine request of every scheme stand in the work folder.
+func cmdSchemes(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(writeSchemes(ts.Getenv("WORK")))
 }
 
 // stdout_is FILE: stdout.txt holds what FILE holds; UPDATE_SCRIPTS rewrites FILE.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,17 +19,25 @@ import (
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
-	"github.com/issuant/issuant/rules"
 )
 
-// schemes are the signature schemes that verify knows.
-var schemes = []string{"pismo"}
+// schemes are the names of the signature schemes that verify knows.
+func schemes() []string {
+	names := []string{schemeJWE, schemeJWS}
+	for _, s := range webhook.Presets() {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 type verifyFlags struct {
 	scheme, keys, request, batch, header string
+	alg, enc, origin                     string
 	accounts, subjects                   []string
-	replay                               bool
+	replay, list                         bool
 	maxAge, skew                         seconds
+	given                                func(flag string) bool
 }
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -47,41 +55,60 @@ A batch line is {"id": s, "now": unix seconds, "method": s, "path": s,
 A request file is a raw HTTP/1.1 message: lines end in CR LF, or all in LF;
 Content-Length must be exact.
 
-The key file is a JWKS, or for pismo also the JSON map of key id to PEM certificate.
+--scheme is a name of --list, or a YAML file that describes a scheme of your own.
+With jws and jwe the request's body is a token, and --alg (and --enc) what it must be.
+
+The key file is a JWKS, or for pismo also the JSON map of key id to PEM certificate. A
+key with a member "scheme" is used for that scheme alone. Shared secrets have kty oct;
+k is the key itself, or the text in which the counterpart hands it out (whsec_...,
+hexadecimal, Base64 with padding), in base64url.
 Without --account any account is taken; without --replay nothing is remembered.
 Exit code 5 when a request was refused, else 4 when a line or message could not be read.`,
 		Example: `  issuant verify --scheme pismo --keys keys.json --request webhook.http
-  issuant verify --scheme pismo --keys keys.json --account 98665386 --batch log.ndjson`,
-		RunE: func(*cobra.Command, []string) error { return a.verify(&f) },
+  issuant verify --scheme pismo --keys keys.json --account 98665386 --batch log.ndjson
+  issuant verify --list
+  issuant verify --scheme pps.yaml --keys keys.json --request captured.http
+  issuant verify --scheme jws --alg ES256 --keys keys.json --request token.http`,
+	}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		f.given = cmd.Flags().Changed
+		return a.verify(&f)
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.scheme, "scheme", "", "signature scheme: "+strings.Join(schemes, ", "))
+	fl.StringVar(&f.scheme, "scheme", "", "signature scheme: a `NAME` of --list, or a FILE.yaml")
+	fl.BoolVar(&f.list, "list", false, "list the schemes: header, algorithm, what they cover, freshness, evidence")
 	fl.StringVar(&f.keys, "keys", "", "key `FILE`")
 	fl.StringVar(&f.request, "request", "", "raw HTTP/1.1 request message: a `FILE`, or - for standard input")
 	fl.StringVar(&f.batch, "batch", "", "requests, one a line: a `FILE`, or - for standard input")
 	fl.StringArrayVar(&f.accounts, "account", nil, "account `ID` that the message may be for; may stand several times")
 	fl.BoolVar(&f.replay, "replay", false, "refuse a message that stood earlier in the batch")
-	fl.StringVar(&f.header, "header", "X-Pismo-Sign", "header that carries the signature: X-Pismo-Sign or Authorization")
-	fl.StringArrayVar(&f.subjects, "sub", nil, "sending service that is accepted; may stand several times (default api-cards-tokenization)")
+	fl.StringVar(&f.header, "header", "X-Pismo-Sign", "pismo: header that carries the signature, X-Pismo-Sign or Authorization")
+	fl.StringArrayVar(&f.subjects, "sub", nil, "pismo: sending service that is accepted; may stand several times (default api-cards-tokenization)")
+	fl.StringVar(&f.alg, "alg", "", "jws, jwe: the only `ALGORITHM` that is accepted")
+	fl.StringVar(&f.enc, "enc", "", "jwe: the only content `ENCRYPTION` that is accepted")
+	fl.StringVar(&f.origin, "origin", "", "rfc9421: `https://HOST` as the sender addresses us (default the Host header)")
 	fl.Var(&f.maxAge, "max-age", "greatest age of a message")
 	fl.Var(&f.skew, "skew", "tolerance between the clocks")
 	fl.StringVar(&a.now, "now", "", "verify as of this `TIME`: RFC 3339 or Unix seconds (default the clock)")
-	return a.verb(cmd)
+	return a.verb(cmd, "pretty", "json")
 }
 
 func (a *app) verify(f *verifyFlags) error {
-	if err := f.check(); err != nil {
+	scheme, err := f.loadScheme()
+	if err != nil {
+		return err
+	}
+	if f.list {
+		return a.listSchemes(scheme)
+	}
+	if err := f.check(scheme); err != nil {
 		return err
 	}
 	now, err := a.instant()
 	if err != nil {
 		return err
 	}
-	ring, err := a.loadKeys(f.keys)
-	if err != nil {
-		return err
-	}
-	open, err := f.opener(ring)
+	open, err := a.opener(f, scheme)
 	if err != nil {
 		return err
 	}
@@ -97,33 +124,14 @@ func (a *app) verify(f *verifyFlags) error {
 	return a.verifyBatch(c, f.batch)
 }
 
-func (f *verifyFlags) check() error {
-	if f.scheme == "" {
-		return usage("verify needs --scheme; schemes: %s", strings.Join(schemes, ", "))
-	}
-	if !oneOf(f.scheme, schemes) {
-		hint := ""
-		if near := rules.Nearest(f.scheme, schemes); near != "" {
-			hint = fmt.Sprintf(", did you mean %q?", near)
-		}
-		return usage("unknown scheme %q%s; schemes: %s", f.scheme, hint, strings.Join(schemes, ", "))
-	}
-	if f.keys == "" {
-		return usage("verify needs --keys FILE")
-	}
-	if (f.request == "") == (f.batch == "") {
-		return usage("verify needs --request FILE or --batch FILE, one of them")
-	}
-	return nil
-}
-
-// loadKeys reads a key file: one that is missing is a usage error, one that is
-// unusable a refusal. An entry that cannot be used is warned of and spoils no other.
-func (a *app) loadKeys(name string) (*keyring.Ring, error) {
+// loadKeys reads a key file, of keys that verify unless other uses are given: one that
+// is missing is a usage error, one that is unusable a refusal. An entry that cannot be
+// used is warned of and spoils no other.
+func (a *app) loadKeys(name string, uses ...keyring.Use) (*keyring.Ring, error) {
 	if _, err := os.Stat(name); err != nil {
 		return nil, usage("--keys: %w", plainPathError(name, err))
 	}
-	keys, warnings, err := source.LoadFile(name)
+	keys, warnings, err := source.Load(name, source.Options{Uses: uses, UnsafeModes: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, usage("--keys: %w", err)
 	}
@@ -140,25 +148,9 @@ func (a *app) loadKeys(name string) (*keyring.Ring, error) {
 	return ring, nil
 }
 
-// opener makes the verifier. What is zero would take the library's default, which
-// is not what somebody means who writes --skew 0.
-func (f *verifyFlags) opener(ring *keyring.Ring) (*webhook.Verifier, error) {
-	if f.maxAge <= 0 || f.skew <= 0 {
-		return nil, usage("verify: --max-age and --skew must be more than 0")
-	}
-	v, err := webhook.NewPismo(webhook.PismoOptions{
-		Keys: ring, Header: f.header, Accounts: f.accounts, UnsafeAnyAccount: len(f.accounts) == 0,
-		Subjects: f.subjects, Skew: time.Duration(f.skew), MaxAge: time.Duration(f.maxAge),
-	})
-	if err != nil {
-		return nil, usage("verify: %w", err)
-	}
-	return v, nil
-}
-
 // checker verifies requests one after the other and prints a line for each.
 type checker struct {
-	open   *webhook.Verifier
+	open   opener
 	now    time.Time
 	fixed  bool // now was given; else it is the clock
 	seen   map[string]bool
@@ -205,7 +197,8 @@ func (a *app) verifyRequest(c *checker, name string) error {
 		}
 		return c.finish()
 	}
-	if err := c.verify(nil, c.instant(nil), req.Header, req.Body); err != nil && !errors.Is(err, errPipe) {
+	r := webhook.Request{Method: req.Method, Target: req.Target, Header: req.Header, Body: req.Body}
+	if err := c.verify(nil, c.instant(nil), r); err != nil && !errors.Is(err, errPipe) {
 		return err
 	}
 	return c.finish()
@@ -235,7 +228,7 @@ func (a *app) verifyBatch(c *checker, name string) error {
 			c.report(fmt.Errorf("%s:%d: %w", inputName(name), r.Line(), why))
 			err = c.badLine(r.Line())
 		} else {
-			err = c.verify(&b.id, c.instant(b.now), b.headers, b.body)
+			err = c.verify(&b.id, c.instant(b.now), webhook.Request{Method: b.method, Target: b.path, Header: b.headers, Body: b.body})
 		}
 		if errors.Is(err, errPipe) {
 			return c.result()
@@ -255,20 +248,20 @@ func (c *checker) instant(own *time.Time) time.Time {
 	return time.Now().UTC()
 }
 
-func (c *checker) verify(id *string, now time.Time, header map[string][]string, body []byte) error {
-	m, err := c.open.Open(header, body, now)
+func (c *checker) verify(id *string, now time.Time, r webhook.Request) error {
+	m, err := c.open(r, now)
 	if err == nil && c.seen != nil {
-		if c.seen[m.ReplayKey()] {
+		if c.seen[m.replayKey] {
 			err = webhook.ErrReplayed
 		}
-		c.seen[m.ReplayKey()] = true
+		c.seen[m.replayKey] = true
 	}
 	if err != nil {
 		c.refused = true
 		return c.refusal(id, code.Of(err).String())
 	}
 	w := c.begin(id, true, code.OK.String())
-	w.Key("key_id").String(m.KeyID()).Key("claims").Raw(m.ClaimsJSON())
+	w.Key("key_id").String(m.keyID).Key("claims").Raw(m.claims)
 	return c.end(w)
 }
 
