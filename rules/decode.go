@@ -42,6 +42,9 @@ type Decoder struct {
 	skip   bool
 	opt    DecoderOptions
 	lim    strictjson.Limits
+
+	guesses []guess  // by serial
+	after   []uint16 // by serial, and start of a table: which member to expect next
 }
 
 // Passed is what a Decoder saw beside facts.
@@ -152,12 +155,23 @@ func (d *Decoder) Schema() *Schema { return d.schema }
 // into again; Facts.Clone makes facts that last. Decode does not change body.
 func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 	dst.reset(d.schema)
-	s := scanner{b: body, d: d, f: dst, left: d.lim.MaxValues}
-	if len(body) > d.lim.MaxBytes || !s.whole() {
-		dst.reset(d.schema)
-		return Passed{}, d.refusal(body)
+	if dst.work == nil {
+		dst.work = new(decodeWork)
 	}
+	if w := dst.work; w.decoder != d {
+		w.decoder, w.after = d, append(w.after[:0], d.after...)
+	}
+	s := scanner{b: body, d: d, f: dst, after: dst.work.after, learn: true}
 	dst.borrowed = true
+	return s.run()
+}
+
+func (s *scanner) run() (Passed, error) {
+	s.left = s.d.lim.MaxValues
+	if len(s.b) > s.d.lim.MaxBytes || !s.whole() {
+		s.f.reset(s.d.schema)
+		return Passed{}, s.d.refusal(s.b)
+	}
 	return s.passed, nil
 }
 
@@ -165,12 +179,12 @@ func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 // life-time.
 func (d *Decoder) DecodeNew(text string) (*Facts, Passed, error) {
 	f := NewFacts(d.schema)
-	passed, err := d.Decode(f, unsafe.Slice(unsafe.StringData(text), len(text)))
+	s := scanner{b: unsafe.Slice(unsafe.StringData(text), len(text)), d: d, f: f, after: d.after}
+	passed, err := s.run()
 	if err != nil {
 		return nil, Passed{}, err
 	}
-	// Nothing will overwrite the memory that was used: the facts own their texts.
-	f.work, f.borrowed = nil, false
+	f.work = nil // nothing will overwrite the memory that was used: the facts own their texts
 	return f, passed, nil
 }
 
@@ -233,6 +247,9 @@ type decodeWork struct {
 	text  []byte   // texts that were written with escapes, decoded
 	items []string // items of lists
 	names []seenName
+
+	decoder *Decoder // that read the last event
+	after   []uint16 // its expectations, as they came true
 }
 
 // What facts keep between two events, at most.

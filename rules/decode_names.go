@@ -11,7 +11,7 @@ import (
 
 // escaped goes on at i, where the first escape of a string stands, and decodes it
 // into memory of the facts.
-func (s *scanner) escaped(from, i int) (string, bool) {
+func (s *scanner) escaped(from, i int) (text string, next int) {
 	w := s.work()
 	start := len(w.text)
 	for {
@@ -25,17 +25,19 @@ func (s *scanner) escaped(from, i int) (string, bool) {
 		w.text = append(w.text, s.b[run:i]...)
 		switch {
 		case i >= len(s.b) || s.b[i] < ' ':
-			return "", false
+			return "", -1
 		case s.b[i] == '"':
-			s.i = i + 1
 			text := w.text[start:len(w.text):len(w.text)]
 			s.wide = slices.ContainsFunc(text, func(c byte) bool { return c >= utf8.RuneSelf })
 			// What an escape gives is whole: it completes no bytes beside it.
-			return view(text), !s.wide || utf8.Valid(text)
+			if s.wide && !utf8.Valid(text) {
+				return "", -1
+			}
+			return view(text), i + 1
 		}
 		r, size := escape(s.b[i:])
 		if size == 0 {
-			return "", false
+			return "", -1
 		}
 		w.text = utf8.AppendRune(w.text, r)
 		i += size
@@ -116,7 +118,7 @@ func (s *scanner) other(t *nameTable, name string, hash uint64, others *otherNam
 		}
 		s.passed.Unknown++
 	}
-	if bit := uint64(1) << (hash >> 58); others.marks&bit == 0 {
+	if bit := uint64(1) << (hash * spread >> 58); others.marks&bit == 0 {
 		others.marks |= bit
 	} else if others.count < smallObject {
 		for _, have := range w.names[len(w.names)-others.count:] {

@@ -9,16 +9,19 @@ import (
 	"unsafe"
 )
 
-// scanner is one pass over a text. Its methods report false where the text is not
-// one to take; why, Decoder.refusal finds out.
+// scanner is one pass over a text. Its methods read from index i on and return the
+// index after what they read, or -1 where the text is not one to take; why,
+// Decoder.refusal finds out. The index goes from hand to hand, and not through memory,
+// where each reader would wait for the one before.
 type scanner struct {
 	b      []byte
-	i      int
 	left   int // values that may still come
 	d      *Decoder
 	f      *Facts
 	passed Passed
-	wide   bool // the last text has bytes beyond ASCII
+	wide   bool     // the last text has bytes beyond ASCII
+	after  []uint16 // by serial: which member to expect next
+	learn  bool     // after is the facts' own
 
 	seen [(2*MaxFields + 64) / 64]uint64 // members that have stood, by serial
 }
@@ -37,40 +40,34 @@ func (s *scanner) work() *decodeWork {
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func (s *scanner) whole() bool {
-	s.blanks()
-	if !s.at('{') || !s.value() || !s.object(s.d.top, 1) {
+	i := s.blanks(0)
+	if !s.at(i, '{') || !s.value() {
 		return false
 	}
-	s.blanks()
-	return s.i == len(s.b)
+	i = s.object(s.d.top, i, 1)
+	return i >= 0 && s.blanks(i) == len(s.b)
 }
 
-func (s *scanner) at(c byte) bool { return s.i < len(s.b) && s.b[s.i] == c }
-
-func (s *scanner) eat(c byte) bool {
-	if s.at(c) {
-		s.i++
-		return true
-	}
-	return false
-}
+func (s *scanner) at(i int, c byte) bool { return uint(i) < uint(len(s.b)) && s.b[i] == c }
 
 // blanks passes over the blanks before a token: nearly always there are none.
-func (s *scanner) blanks() {
-	if s.i < len(s.b) && s.b[s.i] <= ' ' {
-		s.manyBlanks()
+func (s *scanner) blanks(i int) int {
+	if uint(i) < uint(len(s.b)) && s.b[i] <= ' ' {
+		return s.manyBlanks(i)
 	}
+	return i
 }
 
-func (s *scanner) manyBlanks() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+func (s *scanner) manyBlanks(i int) int {
+	for i < len(s.b) {
+		switch s.b[i] {
 		case ' ', '\t', '\n', '\r':
-			s.i++
+			i++
 		default:
-			return
+			return i
 		}
 	}
+	return i
 }
 
 // value counts one more value, of any kind.
@@ -81,220 +78,294 @@ func (s *scanner) value() bool {
 
 // open enters a container, the depth-th within each other; closed reports that it is
 // empty.
-func (s *scanner) open(depth int, end byte) (closed, ok bool) {
+func (s *scanner) open(i, depth int, end byte) (next int, closed bool) {
 	if depth > s.d.lim.MaxDepth {
-		return false, false
+		return -1, false
 	}
-	s.i++
-	s.blanks()
-	return s.eat(end), true
+	i = s.blanks(i + 1)
+	if s.at(i, end) {
+		return i + 1, true
+	}
+	return i, false
 }
 
 // more reads what stands after a member or an item: a comma, or the end.
-func (s *scanner) more(end byte) (more, ok bool) {
-	if s.i+1 < len(s.b) && s.b[s.i] == ',' && s.b[s.i+1] > ' ' {
-		s.i++
-		return true, true
+func (s *scanner) more(i int, end byte) (next int, more bool) {
+	if b := s.b; i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
+		return i + 1, true
 	}
-	return s.moreOrBlank(end)
+	return s.moreOrBlank(i, end)
 }
 
-func (s *scanner) moreOrBlank(end byte) (more, ok bool) {
-	s.blanks()
-	if s.eat(',') {
-		s.blanks()
-		return true, true
+func (s *scanner) moreOrBlank(i int, end byte) (next int, more bool) {
+	i = s.blanks(i)
+	if s.at(i, ',') {
+		return s.blanks(i + 1), true
 	}
-	return false, s.eat(end)
+	if s.at(i, end) {
+		return i + 1, false
+	}
+	return -1, false
 }
 
 // object reads an object whose known members are in t; where t is nil, nothing below
 // is known.
-func (s *scanner) object(t *nameTable, depth int) bool {
-	closed, ok := s.open(depth, '}')
-	if closed || !ok {
-		return ok
+func (s *scanner) object(t *nameTable, i, depth int) int {
+	i, closed := s.open(i, depth, '}')
+	if closed || i < 0 {
+		return i
 	}
 	var others otherNames
+	last := uint16(0)
+	if t != nil {
+		last = t.start
+	}
 	for {
-		name, ends, ok := s.name()
-		if !ok || !s.value() {
-			return false
+		m, next := s.expected(i, last)
+		if m == nil {
+			m, next = s.named(t, i, last, &others)
 		}
-		hash := ends.hash()
-		var m *member
-		if t != nil {
-			m = t.find(name, ends, hash)
+		if next < 0 || !s.value() {
+			return -1
 		}
 		if m != nil {
-			ok = s.member(m, depth)
+			last = m.serial
+			i = s.member(m, next, depth)
 		} else {
-			ok = s.other(t, name, hash, &others) && s.skip(depth)
+			i = s.skip(next, depth)
 		}
-		if !ok {
-			return false
+		if i < 0 {
+			return -1
 		}
-		if more, ok := s.more('}'); !more {
-			return ok && (others.count == 0 || s.close(&others))
+		var more bool
+		if i, more = s.more(i, '}'); !more {
+			if others.count > 0 && !s.close(&others) {
+				return -1
+			}
+			return i
 		}
 	}
 }
 
-// member reads the value of a known member.
-func (s *scanner) member(m *member, depth int) (ok bool) {
-	bit := uint64(1) << (m.serial & 63)
-	if seen := &s.seen[m.serial>>6]; s.i >= len(s.b) || *seen&bit != 0 {
-		return false
-	} else {
-		*seen |= bit
+// expected reads the name and the colon of the member that is expected after the last
+// one; m is nil when another stands there. Senders write their members in one order,
+// and where the guess is right, nothing has to be scanned.
+func (s *scanner) expected(i int, last uint16) (m *member, next int) {
+	g := &s.d.guesses[s.after[last]]
+	b, from := s.b, i+1
+	if from+guessRoom > len(b) || b[i] != '"' ||
+		binary.LittleEndian.Uint64(b[from:])&g.mask != g.first ||
+		binary.LittleEndian.Uint64(b[from+g.offset:])&g.mask != g.last {
+		return nil, 0
 	}
-	if s.b[s.i] == 'n' && m.kind != reservedMember {
-		return s.word("null")
+	return g.member, s.blanks(from + g.size)
+}
+
+// named reads a name and its colon; m is nil for one that t does not know and that may
+// be passed over.
+func (s *scanner) named(t *nameTable, i int, last uint16, others *otherNames) (m *member, next int) {
+	name, ends, next := s.name(i)
+	if next < 0 {
+		return nil, -1
+	}
+	hash := ends.hash()
+	if t != nil {
+		m = t.find(name, ends, hash)
+	}
+	switch {
+	case m == nil:
+		if !s.other(t, name, hash, others) {
+			return nil, -1
+		}
+	case s.learn:
+		s.after[last] = m.serial
+	}
+	return m, next
+}
+
+// member reads the value of a known member.
+func (s *scanner) member(m *member, i, depth int) int {
+	bit := uint64(1) << (m.serial & 63)
+	seen := &s.seen[m.serial>>6]
+	if i >= len(s.b) || *seen&bit != 0 {
+		return -1
+	}
+	*seen |= bit
+	if s.b[i] == 'n' && m.kind != reservedMember {
+		return s.word(i, "null")
 	}
 	var n int64
 	switch m.kind {
 	case stringMember:
-		text, ok := s.text()
-		if ok && m.read {
+		text, next := s.text(i)
+		if len(text) > MaxStringFact {
+			return -1
+		}
+		if m.read {
 			s.f.texts[m.column] = text
 			s.f.has[m.field>>6] |= 1 << (m.field & 63)
 		}
-		return ok && len(text) <= MaxStringFact
-	case intMember:
-		n, ok = s.integer()
-	case floatMember:
-		n, ok = s.float()
-	case boolMember:
-		n, ok = s.truth()
-	case timeMember:
-		n, ok = s.instant()
+		return next
 	case stringsMember:
-		list, ok := s.list(depth + 1)
-		if ok && m.read {
+		list, next := s.list(i, depth+1)
+		if m.read {
 			s.f.lists[m.column] = list
 			s.f.has[m.field>>6] |= 1 << (m.field & 63)
 		}
-		return ok
+		return next
 	case groupMember:
-		return s.b[s.i] == '{' && s.object(m.group, depth+1)
+		if s.b[i] != '{' {
+			return -1
+		}
+		return s.object(m.group, i, depth+1)
 	case reservedMember:
-		from := s.i
-		ok = s.skip(depth)
-		s.passed.Reserved, s.passed.Offset = view(s.b[from:s.i]), from
-		return ok
+		next := s.skip(i, depth)
+		if next >= 0 {
+			s.passed.Reserved, s.passed.Offset = view(s.b[i:next]), i
+		}
+		return next
+	case intMember:
+		n, i = s.integer(i)
+	case floatMember:
+		n, i = s.float(i)
+	case boolMember:
+		n, i = s.truth(i)
+	case timeMember:
+		n, i = s.instant(i)
 	}
-	if ok && m.read {
+	if m.read {
 		s.f.nums[m.column] = n
 		s.f.has[m.field>>6] |= 1 << (m.field & 63)
 	}
-	return ok
+	return i
 }
 
-func (s *scanner) truth() (int64, bool) {
-	if s.word("true") {
-		return 1, true
+func (s *scanner) word(i int, w string) int {
+	if len(s.b)-i < len(w) || string(s.b[i:i+len(w)]) != w {
+		return -1
 	}
-	return 0, s.word("false")
+	return i + len(w)
 }
 
-func (s *scanner) word(w string) bool {
-	if len(s.b)-s.i < len(w) || string(s.b[s.i:s.i+len(w)]) != w {
-		return false
+func (s *scanner) truth(i int) (int64, int) {
+	if s.b[i] == 't' {
+		return 1, s.word(i, "true")
 	}
-	s.i += len(w)
-	return true
+	return 0, s.word(i, "false")
 }
 
 // integer reads what Value.Int64 takes; what it leaves standing is then refused as
 // something that is no comma.
-func (s *scanner) integer() (int64, bool) {
-	negative := s.eat('-')
-	from, u := s.i, uint64(0)
-	for ; s.i < len(s.b) && s.b[s.i]-'0' <= 9; s.i++ {
-		u = u*10 + uint64(s.b[s.i]-'0') // 19 digits fit 64 bits
+func (s *scanner) integer(i int) (int64, int) {
+	b := s.b
+	negative := b[i] == '-'
+	if negative {
+		i++
 	}
-	digits := s.i - from
+	from, u := i, uint64(0)
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		u = u*10 + uint64(b[i]-'0') // 19 digits fit 64 bits
+	}
+	digits := i - from
 	switch {
-	case digits == 0 || digits > 19 || digits > 1 && s.b[from] == '0' || negative && u == 0:
-		return 0, false
+	case digits == 0 || digits > 19 || digits > 1 && b[from] == '0' || negative && u == 0:
+		return 0, -1
 	case negative:
-		return -int64(u), u <= 1<<63
+		if u > 1<<63 {
+			return 0, -1
+		}
+		return -int64(u), i
+	case u > math.MaxInt64:
+		return 0, -1
 	}
-	return int64(u), u <= math.MaxInt64
+	return int64(u), i
 }
 
-func (s *scanner) float() (int64, bool) {
-	from := s.i
-	if !s.number() {
-		return 0, false
+func (s *scanner) float(i int) (int64, int) {
+	next := s.number(i)
+	if next < 0 {
+		return 0, -1
 	}
-	x, err := strconv.ParseFloat(view(s.b[from:s.i]), 64)
-	return int64(math.Float64bits(x + 0)), err == nil // -0 becomes 0
+	x, err := strconv.ParseFloat(view(s.b[i:next]), 64)
+	if err != nil {
+		return 0, -1
+	}
+	return int64(math.Float64bits(x + 0)), next // -0 becomes 0
 }
 
 // maxNumber is what strictjson takes, in bytes.
 const maxNumber = 1024
 
-func (s *scanner) number() bool {
-	from := s.i
-	s.eat('-')
-	if !s.eat('0') && !s.digits() {
-		return false
+func (s *scanner) number(from int) int {
+	i := from
+	if s.at(i, '-') {
+		i++
 	}
-	if s.eat('.') && !s.digits() {
-		return false
+	if s.at(i, '0') {
+		i++
+	} else if i = s.digits(i); i < 0 {
+		return -1
 	}
-	if s.eat('e') || s.eat('E') {
-		if !s.eat('+') {
-			s.eat('-')
-		}
-		if !s.digits() {
-			return false
+	if s.at(i, '.') {
+		if i = s.digits(i + 1); i < 0 {
+			return -1
 		}
 	}
-	return s.i-from <= maxNumber
+	if s.at(i, 'e') || s.at(i, 'E') {
+		if i++; s.at(i, '+') || s.at(i, '-') {
+			i++
+		}
+		if i = s.digits(i); i < 0 {
+			return -1
+		}
+	}
+	if i-from > maxNumber {
+		return -1
+	}
+	return i
 }
 
-func (s *scanner) digits() bool {
-	from := s.i
-	for s.i < len(s.b) && s.b[s.i]-'0' <= 9 {
-		s.i++
+// digits reads at least one.
+func (s *scanner) digits(i int) int {
+	from := i
+	for i < len(s.b) && s.b[i]-'0' <= 9 {
+		i++
 	}
-	return s.i > from
+	if i == from {
+		return -1
+	}
+	return i
 }
 
-func (s *scanner) instant() (int64, bool) {
-	text, ok := s.text()
-	if !ok {
-		return 0, false
-	}
+func (s *scanner) instant(i int) (int64, int) {
+	text, next := s.text(i)
 	at, ok := ParseTime(text)
-	return at.UnixNano(), ok && timeFault(at) == ""
+	if next < 0 || !ok || timeFault(at) != "" {
+		return 0, -1
+	}
+	return at.UnixNano(), next
 }
 
 // list reads an array of strings.
-func (s *scanner) list(depth int) ([]string, bool) {
-	if !s.at('[') {
-		return nil, false
+func (s *scanner) list(i, depth int) ([]string, int) {
+	if s.b[i] != '[' {
+		return nil, -1
 	}
-	closed, ok := s.open(depth, ']')
-	if closed || !ok {
-		return emptyList, ok
+	i, closed := s.open(i, depth, ']')
+	if closed || i < 0 {
+		return emptyList, i
 	}
 	w := s.work()
 	from := len(w.items)
 	for {
-		text, ok := s.text()
-		if !ok || !s.value() || len(text) > MaxStringFact || len(w.items)-from == MaxListFact {
-			return nil, false
+		text, next := s.text(i)
+		if next < 0 || !s.value() || len(text) > MaxStringFact || len(w.items)-from == MaxListFact {
+			return nil, -1
 		}
 		w.items = append(w.items, text)
-		more, ok := s.more(']')
-		if !ok {
-			return nil, false
-		}
-		if !more {
-			return w.items[from:len(w.items):len(w.items)], true
+		var more bool
+		if i, more = s.more(next, ']'); !more {
+			return w.items[from:len(w.items):len(w.items)], i
 		}
 	}
 }
@@ -302,44 +373,43 @@ func (s *scanner) list(depth int) ([]string, bool) {
 var emptyList = []string{}
 
 // skip checks a value of which nothing is kept.
-func (s *scanner) skip(depth int) bool {
-	if s.i >= len(s.b) {
-		return false
+func (s *scanner) skip(i, depth int) int {
+	if i >= len(s.b) {
+		return -1
 	}
-	switch c := s.b[s.i]; c {
+	switch s.b[i] {
 	case '"':
-		return s.skipText()
+		_, i = s.text(i)
+		return i
 	case '{':
-		return s.object(nil, depth+1)
+		return s.object(nil, i, depth+1)
 	case '[':
-		return s.array(depth + 1)
+		return s.array(i, depth+1)
 	case 't':
-		return s.word("true")
+		return s.word(i, "true")
 	case 'f':
-		return s.word("false")
+		return s.word(i, "false")
 	case 'n':
-		return s.word("null")
+		return s.word(i, "null")
 	}
-	return s.number()
+	return s.number(i)
 }
 
-func (s *scanner) skipText() bool {
-	_, ok := s.text()
-	return ok
-}
-
-func (s *scanner) array(depth int) bool {
-	closed, ok := s.open(depth, ']')
-	if closed || !ok {
-		return ok
+func (s *scanner) array(i, depth int) int {
+	i, closed := s.open(i, depth, ']')
+	if closed || i < 0 {
+		return i
 	}
 	for {
-		if !s.value() || !s.skip(depth) {
-			return false
+		if !s.value() {
+			return -1
 		}
-		more, ok := s.more(']')
-		if !more || !ok {
-			return ok
+		if i = s.skip(i, depth); i < 0 {
+			return -1
+		}
+		var more bool
+		if i, more = s.more(i, ']'); !more {
+			return i
 		}
 	}
 }
@@ -356,43 +426,48 @@ func special(x uint64) uint64 {
 	return (x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
 }
 
-// name reads a member's name and the colon after it. Nearly all are short and plain:
-// one load gives the text, its length and its ends.
-func (s *scanner) name() (name string, ends nameEnds, ok bool) {
-	b, from := s.b, s.i+1
-	if from+10 <= len(b) && b[from-1] == '"' {
-		x := binary.LittleEndian.Uint64(b[from:])
-		n := bits.TrailingZeros64(special(x)) >> 3
-		if at := from + n; n < 8 && b[at] == '"' && b[at+1] == ':' && b[at+2] > ' ' {
-			x &= 1<<(8*n&63) - 1
-			s.i, s.wide = at+2, false
-			return view(b[from:at]), nameEnds{x, x}, true
+// name reads a member's name and the colon after it. Nearly all are plain and of at
+// most sixteen bytes: one or two loads give the text, its length and its ends.
+func (s *scanner) name(i int) (name string, ends nameEnds, next int) {
+	b, from := s.b, i+1
+	if from+19 <= len(b) && b[i] == '"' {
+		first := binary.LittleEndian.Uint64(b[from:])
+		n := bits.TrailingZeros64(special(first)) >> 3
+		last := first & (1<<(8*n&63) - 1)
+		if n < 8 {
+			first = last
+		} else {
+			n += bits.TrailingZeros64(special(binary.LittleEndian.Uint64(b[from+8:]))) >> 3
+			last = binary.LittleEndian.Uint64(b[from+n-8:])
+		}
+		if at := from + n; n < 16 && b[at] == '"' && b[at+1] == ':' && b[at+2] > ' ' {
+			s.wide = false
+			return view(b[from:at]), nameEnds{first, last}, at + 2
 		}
 	}
-	if name, ok = s.text(); !ok {
-		return "", nameEnds{}, false
+	if name, next = s.text(i); next < 0 {
+		return "", nameEnds{}, -1
 	}
-	s.blanks()
-	ok = s.eat(':')
-	s.blanks()
-	return name, endsOf(name), ok
+	if next = s.blanks(next); !s.at(next, ':') {
+		return "", nameEnds{}, -1
+	}
+	return name, endsOf(name), s.blanks(next + 1)
 }
 
-// text reads a string. It stands at its quotation mark, or there is none.
-func (s *scanner) text() (string, bool) {
-	if !s.at('"') {
-		return "", false
+// text reads a string, whose quotation mark should stand at i.
+func (s *scanner) text(i int) (text string, next int) {
+	b, from := s.b, i+1
+	if uint(i) >= uint(len(b)) || b[i] != '"' {
+		return "", -1
 	}
-	from := s.i + 1
-	i := from
-	for ; i+8 <= len(s.b); i += 8 {
-		if m := special(binary.LittleEndian.Uint64(s.b[i:])); m != 0 {
+	for i = from; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
 			i += bits.TrailingZeros64(m) >> 3
-			if s.b[i] == '"' {
-				s.i, s.wide = i+1, false
-				return view(s.b[from:i]), true
+			if b[i] != '"' {
+				break
 			}
-			break
+			s.wide = false
+			return view(b[from:i]), i + 1
 		}
 	}
 	return s.longText(from, i)
@@ -400,11 +475,12 @@ func (s *scanner) text() (string, bool) {
 
 // longText goes on at i with what text does not know: the last bytes of a body, and
 // bytes beyond ASCII, which are checked at the end.
-func (s *scanner) longText(from, i int) (string, bool) {
+func (s *scanner) longText(from, i int) (text string, next int) {
+	b := s.b
 	s.wide = false
-	for i < len(s.b) {
-		if i+8 <= len(s.b) {
-			x := binary.LittleEndian.Uint64(s.b[i:])
+	for i < len(b) {
+		if i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
 			quote, slash := x^'"'*ones, x^'\\'*ones
 			if ((x-0x20*ones)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&highs == 0 {
 				s.wide = s.wide || x&highs != 0
@@ -412,18 +488,20 @@ func (s *scanner) longText(from, i int) (string, bool) {
 				continue
 			}
 		}
-		switch c := s.b[i]; {
+		switch c := b[i]; {
 		case c == '"':
-			s.i = i + 1
-			return view(s.b[from:i]), !s.wide || utf8.Valid(s.b[from:i])
+			if s.wide && !utf8.Valid(b[from:i]) {
+				return "", -1
+			}
+			return view(b[from:i]), i + 1
 		case c == '\\':
 			return s.escaped(from, i)
 		case c < ' ':
-			return "", false
+			return "", -1
 		case c >= utf8.RuneSelf:
 			s.wide = true
 		}
 		i++
 	}
-	return "", false
+	return "", -1
 }

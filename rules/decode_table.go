@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"math"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -55,20 +57,51 @@ func load8(p string) uint64 {
 		uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
 }
 
-// hash is equal for ASCII names that are equal without regard to case. A sender who
-// makes many names of one hash gains nothing: tables hold our names alone, and where
-// his own are compared they are few or sorted.
+// hash is equal for ASCII names that are equal without regard to case. It is spread by
+// a multiplication afterwards, and is weak on purpose: tables hold our names alone, and
+// where a sender's own are compared they are few or sorted.
 func (e nameEnds) hash() uint64 {
 	const fold = 0x2020202020202020 // the bit in which A and a differ
-	h := (e.first|fold)*0x9e3779b97f4a7c15 ^ bits.RotateLeft64((e.last|fold)*0xc2b2ae3d27d4eb4f, 29)
-	return h ^ h>>32
+	return (e.first | fold) + bits.RotateLeft64(e.last|fold, 23)
 }
+
+const spread = 0x9e3779b97f4a7c15
 
 // nameTable finds the members of one object: open addressing, at most half full.
 type nameTable struct {
 	members []member
 	factor  uint64
 	shift   uint8
+	start   uint16 // stands for the member before the first
+}
+
+// guess is a name with the quotation mark and the colon after it, size bytes in all:
+// the first and the last eight bytes. Where there are fewer, both are all of it, under
+// mask.
+type guess struct {
+	first, last, mask uint64
+	size, offset      int // of all of it; where last begins
+	member            *member
+}
+
+// guessRoom is how many bytes a guess may look at.
+const guessRoom = 16
+
+// noGuess fits nothing.
+var noGuess = guess{first: 1}
+
+func guessOf(m *member) guess {
+	text := m.name + `":`
+	n := len(text)
+	if n > guessRoom {
+		return noGuess
+	}
+	g := guess{mask: math.MaxUint64, size: n, offset: max(n-8, 0), member: m}
+	if n < 8 {
+		g.mask = 1<<(8*n) - 1
+	}
+	g.first, g.last = endsOf(text).first, endsOf(text).last
+	return g
 }
 
 // newNameTable tries factors for the one under which the fewest names lie beside
@@ -80,7 +113,7 @@ func newNameTable(list []member) *nameTable {
 	}
 	best, least := &nameTable{}, -1
 	for try := range uint64(32) {
-		t := &nameTable{make([]member, size), 0x9e3779b97f4a7c15 + 2*try, uint8(64 - bits.TrailingZeros(uint(size)))}
+		t := &nameTable{members: make([]member, size), factor: spread + 2*try, shift: uint8(64 - bits.TrailingZeros(uint(size)))}
 		far := 0
 		for _, m := range list {
 			m.ends = endsOf(m.name)
@@ -137,8 +170,8 @@ func (d *Decoder) compile(read []bool) {
 	var top, dots []member
 	groups := map[string][]member{}
 	var order []string
-	serial := uint16(0)
-	next := func() uint16 { serial++; return serial - 1 }
+	serial := uint16(0) // 0 stands for none
+	next := func() uint16 { serial++; return serial }
 	for i, f := range d.schema.fields {
 		at := d.schema.slots[i]
 		m := member{kind: memberKind(at.typ), read: read[i], column: at.column, field: uint16(i), serial: next(), name: f.Name}
@@ -168,4 +201,36 @@ func (d *Decoder) compile(read []bool) {
 		top = append(kept, member{kind: reservedMember, name: d.opt.Reserved, serial: next()})
 	}
 	d.top, d.dots = newNameTable(top), newNameTable(dots)
+	d.guess(int(serial) + 1)
+}
+
+// guess prepares the members' names, and expects them in the order of the schema.
+func (d *Decoder) guess(serials int) {
+	d.guesses = slices.Repeat([]guess{noGuess}, serials)
+	d.after = make([]uint16, serials)
+	tables := []*nameTable{d.top}
+	for i := range d.top.members {
+		if g := d.top.members[i].group; g != nil {
+			tables = append(tables, g)
+		}
+	}
+	for _, t := range tables {
+		t.start = uint16(len(d.after))
+		d.after = append(d.after, 0)
+		last := t.start
+		inOrder := make([]*member, serials)
+		for i := range t.members {
+			if m := &t.members[i]; m.kind != 0 {
+				inOrder[m.serial] = m
+			}
+		}
+		for _, m := range inOrder {
+			if m == nil {
+				continue
+			}
+			d.guesses[m.serial] = guessOf(m)
+			d.after[last] = m.serial
+			last = m.serial
+		}
+	}
 }

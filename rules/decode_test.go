@@ -487,6 +487,25 @@ func TestDecoderResetsWhatFactsHeld(t *testing.T) {
 	}
 }
 
+// TestOrderOfMembersNeverMatters: a decoder expects the order of the event before,
+// and decoders may take turns with one Facts.
+func TestOrderOfMembersNeverMatters(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	all := ways(t)
+	shared := new(rules.Facts)
+	parts := strings.SplitAfter(`"s":"text",|"i":-12,|"f":1.25,|"b":true,|"t":"2026-11-23T10:00:00Z",|"l":["a"],|"sixskeys":1,|"seventeenkeyskeys":2,|"sixteen_skeyskey":4,|"k":{"i":1,"s":"x"},|"k":{"s":"x","i":1,"f":2},|"k":{},|"x":{"s":1,"i":2},|"S":1,`, "|")
+	for range 4000 {
+		body := "{"
+		for _, i := range r.Perm(len(parts))[:1+r.IntN(6)] {
+			body += strings.TrimSuffix(parts[i], "|")
+		}
+		body = strings.TrimSuffix(body, ",") + "}" + strings.Repeat(" ", r.IntN(40))
+		w := &all[2+r.IntN(3)] // those of schema small
+		w.dst = shared
+		w.agree(t, []byte(body))
+	}
+}
+
 // TestDecoderIsSafeForConcurrentUse shares one decoder.
 func TestDecoderIsSafeForConcurrentUse(t *testing.T) {
 	done := make(chan error)
