@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -11,12 +12,18 @@ import (
 	"github.com/issuant/issuant/internal/code"
 )
 
-// The binary form of a pack, format 1. Numbers are big-endian.
+// The binary form of a pack. Numbers of fixed width are big-endian; uvarints and
+// trees are as package logic has them.
 //
 //	8 bytes   "issuantp"
-//	u16       format, 1
+//	u16       format: 1, or 2
 //	u16       0
 //	u32, n    canonical manifest (Manifest.AppendCanonical)
+//	u32, n    format 2 only: the lowered conditions, of each rule and then of each section
+//	  uvarint   number of leaves
+//	  tree      the condition
+//	  of each leaf: its text, and uvarint: the number of the tree's node that it is,
+//	            from 1 on, or 0 and a tree of its own
 //	u32       number of lists, each in the order of the manifest's declarations:
 //	  u16, n    name
 //	  u32       number of entries, sorted by value, each
@@ -24,11 +31,18 @@ import (
 //	    i64       nanoseconds since 1970 UTC from which on it is no member; the smallest i64: never
 //	32 bytes  SHA-256 of everything before
 //
-// It carries source: conditions are compiled when it is loaded. Notes of list
-// entries, files and lines of rules stay behind.
+// Format 1 carries source: conditions are compiled when it is loaded. Format 2
+// carries the lowered form beside the source, and needs no compiler, unless some
+// condition cannot be lowered. Notes of list entries, files and lines of rules stay
+// behind.
+//
+// The digest keeps damage out, not forgers: who can write the file can write other
+// trees than the source beside them says. compile.Verify compares the two, and
+// signatures are package trust's.
 const (
 	binaryMagic   = "issuantp"
-	binaryFormat  = 1
+	formatSource  = 1
+	formatLowered = 2
 	binaryHead    = len(binaryMagic) + 4
 	neverExpires  = math.MinInt64
 	maxBinaryName = 64
@@ -51,18 +65,38 @@ var ErrNotLowered = code.New(code.NotLowered, "rules: the pack is in source form
 // ErrDamaged is wrapped by the errors of Load for bytes that are not a whole pack.
 var ErrDamaged = code.New(code.PackFile, "rules: the pack file is damaged")
 
+// ErrForms is returned for a pack whose lowered conditions are not those that its
+// source compiles to: it was made by another version of the compiler, or forged.
+var ErrForms = code.New(code.PackFile, "rules: the lowered conditions of the pack are not those of its source; compile it anew")
+
 // Compiler compiles the conditions of a manifest: one condition for each rule and
 // one for each section, in their order. Package compile has one.
 type Compiler interface {
 	CompileManifest(m *Manifest) (rules, sections []Condition, err error)
 }
 
-// Encode returns the binary form of the pack, format 1. Equal packs give equal bytes.
+// Encode returns the binary form of the pack: format 2, or format 1 when a condition
+// is no *Lowered. Equal packs give equal bytes, on every platform.
 func (p *Pack) Encode() []byte {
-	out := append([]byte(binaryMagic), 0, binaryFormat, 0, 0)
+	forms, ok := p.appendForms(nil)
+	if !ok {
+		return p.EncodeSource()
+	}
+	return p.encode(formatLowered, forms)
+}
+
+// EncodeSource returns the binary form of the pack, format 1.
+func (p *Pack) EncodeSource() []byte { return p.encode(formatSource, nil) }
+
+func (p *Pack) encode(format byte, forms []byte) []byte {
+	out := append([]byte(binaryMagic), 0, format, 0, 0)
 	manifest := p.manifest.AppendCanonical(nil)
 	out = binary.BigEndian.AppendUint32(out, uint32(len(manifest)))
 	out = append(out, manifest...)
+	if format == formatLowered {
+		out = binary.BigEndian.AppendUint32(out, uint32(len(forms)))
+		out = append(out, forms...)
+	}
 	out = binary.BigEndian.AppendUint32(out, uint32(len(p.lists)))
 	for _, l := range p.lists {
 		out = binary.BigEndian.AppendUint16(out, uint16(len(l.Name())))
@@ -85,8 +119,9 @@ func (p *Pack) Encode() []byte {
 
 // Load reads the binary form of a pack. The bytes may be anyone's: sizes are
 // checked first, then the digest, then every part, and nothing is kept of a pack
-// that fails. c compiles the conditions; with a nil c it returns ErrNotLowered.
-// The pack shares no memory with b.
+// that fails. c compiles the conditions of format 1, and of format 2 those that
+// cannot be lowered; with a nil c it returns ErrNotLowered for such packs. The pack
+// shares no memory with b.
 func Load(b []byte, c Compiler) (*Pack, error) {
 	r, err := openBinary(b)
 	if err != nil {
@@ -99,10 +134,28 @@ func Load(b []byte, c Compiler) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
+	var forms []byte
+	if r.format == formatLowered {
+		forms = r.bytes(int(r.u32()))
+	}
 	lists, err := r.lists(m)
 	if err != nil {
 		return nil, err
 	}
+	if r.format == formatSource {
+		return compileAll(m, c, lists)
+	}
+	conds, err := decodeForms(m, forms)
+	if errors.Is(err, ErrNotLowered) {
+		return recompiled(m, c, lists, forms)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return NewPack(m, conds[:len(m.Rules)], conds[len(m.Rules):], lists...)
+}
+
+func compileAll(m *Manifest, c Compiler, lists []*List) (*Pack, error) {
 	if c == nil {
 		return nil, ErrNotLowered
 	}
@@ -113,6 +166,19 @@ func Load(b []byte, c Compiler) (*Pack, error) {
 	return NewPack(m, conds, sections, lists...)
 }
 
+// recompiled compiles a pack whose lowered conditions are not enough; they must be
+// those that the compiler makes.
+func recompiled(m *Manifest, c Compiler, lists []*List, forms []byte) (*Pack, error) {
+	p, err := compileAll(m, c, lists)
+	if err != nil {
+		return nil, err
+	}
+	if own, _ := p.appendForms(nil); !bytes.Equal(own, forms) {
+		return nil, ErrForms
+	}
+	return p, nil
+}
+
 func openBinary(b []byte) (*binaryReader, error) {
 	switch {
 	case len(b) > MaxBinaryBytes:
@@ -120,7 +186,8 @@ func openBinary(b []byte) (*binaryReader, error) {
 	case len(b) < binaryHead+sha256.Size || string(b[:len(binaryMagic)]) != binaryMagic:
 		return nil, fmt.Errorf("%w: it does not start as a pack does", ErrDamaged)
 	}
-	if format := binary.BigEndian.Uint16(b[len(binaryMagic):]); format != binaryFormat {
+	format := binary.BigEndian.Uint16(b[len(binaryMagic):])
+	if format != formatSource && format != formatLowered {
 		return nil, fmt.Errorf("%w: %d", ErrVersion, format)
 	}
 	body, sum := b[:len(b)-sha256.Size], b[len(b)-sha256.Size:]
@@ -130,12 +197,13 @@ func openBinary(b []byte) (*binaryReader, error) {
 	if body[binaryHead-2] != 0 || body[binaryHead-1] != 0 {
 		return nil, fmt.Errorf("%w: its head is malformed", ErrDamaged)
 	}
-	return &binaryReader{rest: body[binaryHead:]}, nil
+	return &binaryReader{rest: body[binaryHead:], format: format}, nil
 }
 
 // binaryReader cuts pieces off; after a piece that is not there everything is empty.
 type binaryReader struct {
 	rest   []byte
+	format uint16
 	failed bool
 }
 

@@ -85,6 +85,11 @@ func NewCondition(s *Schema, lists int, f Form, vm VM) (*Lowered, error) {
 	f.Root.Fields(func(field int) { c.fields = append(c.fields, field) })
 	slices.Sort(c.fields)
 	c.fields = slices.Compact(c.fields)
+	for _, i := range c.fields {
+		if s.fields[i].Label {
+			return nil, fmt.Errorf("%w: it reads a label", ErrForm)
+		}
+	}
 	c.normal = logic.Normalize(f.Root, func(field int) Type { return s.slots[field].typ })
 	return c, nil
 }

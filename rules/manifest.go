@@ -68,6 +68,29 @@ func (r Require) Join(o Require) Require {
 	return Require{r.SCA || o.SCA, r.Tenured || o.Tenured, r.NoApp || o.NoApp}
 }
 
+// Bounds of a pack, inclusive.
+const (
+	MaxRules    = 20_000
+	MaxSections = 100
+	MaxParams   = 1000
+	MaxLists    = 100
+)
+
+// ValidRuleID reports whether s is a rule's id: letters, digits and underscores, a
+// letter first, at most 64.
+func ValidRuleID(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i] | 0x20
+		if letter := c >= 'a' && c <= 'z'; !letter && (i == 0 || s[i] != '_' && (s[i] < '0' || s[i] > '9')) {
+			return false
+		}
+	}
+	return true
+}
+
 // Rule is one rule in source form.
 type Rule struct {
 	ID         string

@@ -191,6 +191,8 @@ func (d *manifestDecoder) check(m *Manifest) {
 		d.fail("thresholds do not fit the hit policy")
 	case len(m.Rules) == 0:
 		d.fail("it has no rules")
+	case len(m.Rules) > MaxRules || len(m.Sections) > MaxSections || len(m.Params) > MaxParams || len(m.Lists) > MaxLists:
+		d.fail("max_rules, max_sections, max_params or max_lists: it has too many")
 	}
 	for i, t := range m.Thresholds {
 		if t.Outcome == Green || t.From < 0 || i > 0 && (t.From <= m.Thresholds[i-1].From || !t.Outcome.Worse(m.Thresholds[i-1].Outcome)) {
@@ -203,8 +205,14 @@ func (d *manifestDecoder) check(m *Manifest) {
 		}
 	}
 	d.checkNames(m)
+	ids := make(map[string]bool, len(m.Rules))
 	for i := range m.Rules {
-		d.checkRule(m, &m.Rules[i])
+		r := &m.Rules[i]
+		if !ValidRuleID(r.ID) || ids[r.ID] {
+			d.fail("a rule's id is malformed or stands twice")
+		}
+		ids[r.ID] = true
+		d.checkRule(m, r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -170,10 +171,32 @@ func (c *packCompiler) files(dir, suffix string) []string {
 	return list
 }
 
-// Load reads the binary form of a pack and compiles its conditions. The bytes may
-// be anyone's. Errors are those of rules.Load, and *Error for conditions that do
+// Load reads the binary form of a pack, and compiles its conditions where they do not
+// stand in it in lowered form. The bytes may be anyone's, and the lowered form may say
+// other than the source beside it: Verify tells. Errors are those of rules.Load, and *Error for conditions that do
 // not compile; its diagnostics have a rule, but no place.
 func Load(b []byte) (*rules.Pack, error) { return rules.Load(b, Compiler{}) }
+
+// Verify reads the binary form of a pack and compiles its source: rules.ErrForms tells
+// that the lowered conditions are others.
+func Verify(b []byte) (*rules.Pack, error) {
+	p, err := Load(b)
+	if err != nil {
+		return nil, err
+	}
+	conds, sections, err := Compiler{}.CompileManifest(p.Manifest())
+	if err != nil {
+		return nil, err
+	}
+	again, err := rules.NewPack(p.Manifest(), conds, sections, p.Lists()...)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again.Encode(), p.Encode()) {
+		return nil, rules.ErrForms
+	}
+	return p, nil
+}
 
 // Compiler implements rules.Compiler.
 type Compiler struct{}
@@ -182,10 +205,6 @@ type Compiler struct{}
 // package.
 func (Compiler) CompileManifest(m *rules.Manifest) (conds, sections []rules.Condition, err error) {
 	s, machines, sc := newSink(), newMachines(), newScope(m)
-	if len(m.Rules) > MaxRules || len(m.Sections) > MaxSections || len(m.Params) > MaxParams || len(m.Lists) > MaxLists {
-		s.add(nil, span{}, "R0112", "", "max_rules, max_sections, max_params or max_lists: the pack has too many", "")
-		return nil, nil, s.err(code.Compile)
-	}
 	one := func(id, when string) rules.Condition {
 		ch, root, problems := checkCondition(sc, when)
 		failed := false
@@ -203,12 +222,7 @@ func (Compiler) CompileManifest(m *rules.Manifest) (conds, sections []rules.Cond
 		}
 		return cond
 	}
-	ids := map[string]bool{}
 	for i := range m.Rules {
-		if id := m.Rules[i].ID; ids[id] || !validID(id) {
-			s.add(nil, span{}, "R0302", "", "a rule's id is malformed or stands twice", "")
-		}
-		ids[m.Rules[i].ID] = true
 		conds = append(conds, one(m.Rules[i].ID, m.Rules[i].When))
 	}
 	for _, sec := range m.Sections {

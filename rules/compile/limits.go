@@ -6,7 +6,7 @@ import "github.com/issuant/issuant/rules"
 // refused with code R0112 and the limit's name, which is the lower-case form
 // given beside it; the name is stable.
 const (
-	MaxRules          = 20_000               // max_rules
+	MaxRules          = rules.MaxRules       // max_rules
 	MaxConditionBytes = 16 << 10             // max_condition_bytes: UTF-8 bytes of one condition
 	MaxConditionNodes = 4096                 // max_condition_nodes: operators, operands and list items of one condition
 	MaxConditionDepth = 64                   // max_condition_depth: brackets, signs and choices within each other
@@ -15,10 +15,10 @@ const (
 	MaxFileBytes      = 8 << 20              // max_file_bytes: one YAML file
 	MaxListBytes      = 128 << 20            // max_list_bytes: one list file
 	MaxFiles          = 1000                 // max_files: rule files, and test files
-	MaxParams         = 1000                 // max_params
-	MaxLists          = 100                  // max_lists
+	MaxParams         = rules.MaxParams      // max_params
+	MaxLists          = rules.MaxLists       // max_lists
 	MaxListEntries    = rules.MaxListEntries // max_list_entries
-	MaxSections       = 100                  // max_sections
+	MaxSections       = rules.MaxSections    // max_sections
 	MaxTextBytes      = 4096                 // max_text_bytes: why, say, doc, a source, a name
 	MaxTestCases      = 100_000              // max_test_cases: in one pack
 

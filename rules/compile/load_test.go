@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
+	"github.com/issuant/issuant/rules/compile/compiletest"
 )
 
 const largePack = `
@@ -111,7 +113,7 @@ func resealed(b []byte) []byte {
 }
 
 func TestLoadRefusesDamage(t *testing.T) {
-	good := mustCompile(t, largeFiles()).Encode()
+	good := mustCompile(t, largeFiles()).EncodeSource()
 	flip := func(i int) []byte { b := bytes.Clone(good); b[i] ^= 1; return b }
 	replace := func(old, with string) []byte {
 		return resealed(bytes.Replace(good, []byte(old), []byte(with), 1))
@@ -147,9 +149,69 @@ func TestLoadRefusesDamage(t *testing.T) {
 	}
 }
 
+// TestLoweredPackNeedsNoCompiler loads format 2 without one, and finds the same verdicts.
+func TestLoweredPackNeedsNoCompiler(t *testing.T) {
+	schema := compiletest.Schema()
+	lowered, foreign := 0, 0
+	for seed := range uint64(40) {
+		g := compiletest.New(9000 + seed)
+		p, err := compile.FS(g.Pack(3, "worst"), compile.Options{Schemas: []*rules.Schema{schema}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := p.Encode()
+		q, err := rules.Load(b, nil)
+		if errors.Is(err, rules.ErrNotLowered) {
+			foreign++
+			if q, err = compile.Load(b); err != nil {
+				t.Fatal(err)
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			lowered++
+		}
+		if !bytes.Equal(q.Encode(), b) || q.ID() != p.ID() {
+			t.Fatal("a loaded pack is written otherwise")
+		}
+		for range 20 {
+			f := g.Facts(schema)
+			if got, want := q.Verdicts(f, compiletest.Now), p.Verdicts(f, compiletest.Now); !slices.Equal(got, want) {
+				t.Fatalf("seed %d: %v, compiled %v", seed, got, want)
+			}
+			if got, want := q.Run(f, compiletest.Now), p.Run(f, compiletest.Now); !slices.Equal(got.Notes, want.Notes) || got.Cost != want.Cost {
+				t.Fatalf("seed %d: %v, compiled %v", seed, got.Notes, want.Notes)
+			}
+		}
+	}
+	if foreign == 0 || lowered == 0 {
+		t.Errorf("%d packs lowered, %d not", lowered, foreign)
+	}
+}
+
+// TestVerifyFindsForgedForms changes what a lowered condition says and leaves its source.
+func TestVerifyFindsForgedForms(t *testing.T) {
+	good := mustCompile(t, pack(smallPack, "- {id: R, effect: red, why: w, when: 'card.status == \"lost\"'}\n")).Encode()
+	if _, err := compile.Verify(good); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Count(good, []byte("lost")) < 3 {
+		t.Fatal("the lowered condition does not stand in the pack")
+	}
+	first := bytes.Index(good, []byte("\x01\x04lost"))
+	forged := resealed(append(append(bytes.Clone(good[:first]), "\x01\x04best"...), good[first+6:]...))
+	if p, err := compile.Load(forged); err != nil || p.Manifest().Rules[0].When != `card.status == "lost"` {
+		t.Fatalf("the forged pack does not load: %v", err)
+	}
+	if _, err := compile.Verify(forged); !errors.Is(err, rules.ErrForms) || code.Of(err) != code.PackFile {
+		t.Errorf("forged: %v", err)
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	good := mustCompile(f, largeFiles()).Encode()
 	f.Add(good)
+	f.Add(mustCompile(f, largeFiles()).EncodeSource())
 	f.Add(mustCompile(f, pack(smallPack, "- {id: R, effect: red, why: w, when: 'true'}\n")).Encode())
 	f.Add(good[:100])
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -161,7 +223,7 @@ func FuzzLoad(f *testing.F) {
 				}
 				continue
 			}
-			if !bytes.Equal(p.Encode(), try) {
+			if !bytes.Equal(p.Encode(), try) && !bytes.Equal(p.EncodeSource(), try) {
 				t.Fatal("a pack that loads is written otherwise")
 			}
 		}

@@ -35,6 +35,9 @@ func lowered(root ast.Node, info map[ast.Node]*typed, t *text) (f rules.Form, le
 	f.Root = l.truth(root)
 	leaves = l.leaves(root, nil)
 	for _, n := range leaves {
+		if l.of[n] == nil { // the whole grew too large before this leaf was reached
+			l.of[n] = l.foreign(n)
+		}
 		f.Leaves = append(f.Leaves, rules.FormLeaf{Text: t.cut(n), Expr: l.of[n]})
 	}
 	return f, leaves

@@ -91,7 +91,7 @@ var missingHints = map[string]string{
 func idOf(n *yaml.Node) string {
 	if n.Kind == yaml.MappingNode {
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == "id" && n.Content[i+1].Kind == yaml.ScalarNode && validID(n.Content[i+1].Value) {
+			if n.Content[i].Value == "id" && n.Content[i+1].Kind == yaml.ScalarNode && rules.ValidRuleID(n.Content[i+1].Value) {
 				return n.Content[i+1].Value
 			}
 		}
@@ -101,12 +101,8 @@ func idOf(n *yaml.Node) string {
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-func validID(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Contains(letters, s[:1]) && strings.Trim(s, letters+"0123456789_") == ""
-}
-
 func validReason(s string) bool {
-	return validID(s) && strings.ToUpper(s) == s
+	return rules.ValidRuleID(s) && strings.ToUpper(s) == s
 }
 
 func (c *packCompiler) ruleKey(r *reader, rule *rules.Rule, cl *clause, mb member) {
@@ -177,7 +173,7 @@ func (c *packCompiler) ruleID(r *reader, rule *rules.Rule, n *yaml.Node) {
 	if !ok {
 		return
 	}
-	if !validID(id) {
+	if !rules.ValidRuleID(id) {
 		r.fail(n, "R0301", "an id is letters, digits and _, starts with a letter and has at most 64 characters, not "+quote(id), "")
 		return
 	}

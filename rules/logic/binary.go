@@ -1,0 +1,221 @@
+package logic
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+)
+
+// The binary form of a tree: its nodes, each before its arguments.
+//
+//	u8  Op
+//	u8  Type
+//	Const          a value
+//	Field, Has     uvarint: the field
+//	InList         uvarint: the list
+//	InSet, InRange uvarint: how many items, then each a value
+//	Foreign        text, uvarint: its cost, uvarint: how many arguments
+//
+// A value is a u8 and what it says: 1, a text; 2, a varint (int64); 3, eight bytes
+// big-endian (the bits of a float64); 4, a u8 (0 or 1); 5, a varint (nanoseconds since
+// 1970). A text is a uvarint, its length in bytes, and the bytes.
+
+// Append appends the binary form of e to dst. Equal trees give equal bytes.
+func (e *Expr) Append(dst []byte) []byte {
+	dst = append(dst, byte(e.Op), byte(e.Type))
+	switch e.Op {
+	case Const:
+		dst = appendValue(dst, e.Val)
+	case Field, Has:
+		dst = binary.AppendUvarint(dst, uint64(e.Field))
+	case InList:
+		dst = binary.AppendUvarint(dst, uint64(e.List))
+	case InSet, InRange:
+		dst = binary.AppendUvarint(dst, uint64(len(e.Items)))
+		for _, it := range e.Items {
+			dst = appendValue(dst, it)
+		}
+	case Foreign:
+		dst = appendText(dst, e.Text)
+		dst = binary.AppendUvarint(dst, uint64(e.Worst))
+		dst = binary.AppendUvarint(dst, uint64(len(e.Args)))
+	}
+	for _, a := range e.Args {
+		dst = a.Append(dst)
+	}
+	return dst
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func appendValue(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return appendText(append(dst, 1), v)
+	case int64:
+		return binary.AppendVarint(append(dst, 2), v)
+	case float64:
+		return binary.BigEndian.AppendUint64(append(dst, 3), math.Float64bits(v))
+	case bool:
+		if v {
+			return append(dst, 4, 1)
+		}
+		return append(dst, 4, 0)
+	case time.Time:
+		return binary.AppendVarint(append(dst, 5), v.UnixNano())
+	}
+	return append(dst, 0)
+}
+
+// Decoder reads trees from bytes that may be anyone's. After the first fault all it
+// returns is empty and Bad is true. The result of Expr must pass Check.
+type Decoder struct {
+	Bad   bool
+	rest  []byte
+	whole string // what texts are cut from; rest is its end
+	nodes int
+}
+
+// NewDecoder returns a decoder; what it returns shares no memory with b.
+func NewDecoder(b []byte) *Decoder {
+	return &Decoder{rest: b, whole: string(b)}
+}
+
+// Rest is how many bytes are left.
+func (d *Decoder) Rest() int { return len(d.rest) }
+
+func (d *Decoder) fail() {
+	d.Bad, d.rest = true, nil
+}
+
+func (d *Decoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+// Uvarint reads a number in its shortest form.
+func (d *Decoder) Uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || n > 1 && d.rest[n-1] == 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *Decoder) varint() int64 {
+	u := d.Uvarint()
+	v := int64(u >> 1)
+	if u&1 != 0 {
+		v = ^v
+	}
+	return v
+}
+
+// count reads a number of things that need at least one byte each.
+func (d *Decoder) count() int {
+	n := d.Uvarint()
+	if n > uint64(len(d.rest)) || n > MaxNodes {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// index reads a number that fits 31 bits.
+func (d *Decoder) index() int {
+	n := d.Uvarint()
+	if n > math.MaxInt32 {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+// Text reads a text.
+func (d *Decoder) Text() string {
+	n := d.Uvarint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return ""
+	}
+	at := len(d.whole) - len(d.rest)
+	d.rest = d.rest[n:]
+	return d.whole[at : at+int(n)]
+}
+
+func (d *Decoder) value() any {
+	switch d.byte() {
+	case 1:
+		return d.Text()
+	case 2:
+		return d.varint()
+	case 3:
+		if len(d.rest) >= 8 {
+			v := math.Float64frombits(binary.BigEndian.Uint64(d.rest))
+			d.rest = d.rest[8:]
+			return v
+		}
+	case 4:
+		switch d.byte() {
+		case 0:
+			return false
+		case 1:
+			return true
+		}
+	case 5:
+		return time.Unix(0, d.varint()).UTC()
+	}
+	d.fail()
+	return nil
+}
+
+// Expr reads one tree, and appends its nodes to nodes, each before its arguments.
+func (d *Decoder) Expr(nodes *[]*Expr) *Expr {
+	if d.nodes = 0; nodes == nil {
+		nodes = new([]*Expr)
+	}
+	return d.expr(nodes)
+}
+
+func (d *Decoder) expr(nodes *[]*Expr) *Expr {
+	e := &Expr{Op: Op(d.byte()), Type: Type(d.byte())}
+	if d.nodes++; d.nodes > MaxNodes || d.Bad {
+		d.fail()
+		return e
+	}
+	*nodes = append(*nodes, e)
+	args := shapes[e.Op].args
+	switch e.Op {
+	case Const:
+		e.Val = d.value()
+	case Field, Has:
+		e.Field = d.index()
+	case InList:
+		e.List = d.index()
+	case InSet, InRange:
+		e.Items = make([]any, d.count())
+		for i := range e.Items {
+			e.Items[i] = d.value()
+		}
+	case Foreign:
+		e.Text = d.Text()
+		e.Worst = int64(d.index())
+		args = d.count()
+	}
+	if args > 0 && !d.Bad {
+		e.Args = make([]*Expr, args)
+		for i := range e.Args {
+			e.Args[i] = d.expr(nodes)
+		}
+	}
+	return e
+}
