@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -250,13 +249,6 @@ func BenchmarkRefusedToken(b *testing.B) {
 			}
 		})
 	}
-}
-
-func timed(f func()) time.Duration {
-	runtime.Gosched()
-	start := time.Now()
-	f()
-	return time.Since(start)
 }
 
 func median(d []time.Duration) float64 {

@@ -1,0 +1,273 @@
+package benchmarks
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/issuant/issuant/benchmarks/ruleset"
+	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/compile"
+)
+
+// events is how many events a full turn takes through an engine.
+const events = 1000
+
+// decision is what every engine makes of an event: the rules that match, in order,
+// and the worst of their effects.
+type decision struct {
+	hits  []int32
+	worst byte
+}
+
+func (d *decision) reset() { d.hits, d.worst = d.hits[:0], 0 }
+
+func (d *decision) hit(rule int32, effects []byte) {
+	d.hits = append(d.hits, rule)
+	d.worst = max(d.worst, effects[rule])
+}
+
+// peer is an engine with a rule set in it.
+type peer interface {
+	// decide evaluates every rule on decoded event i.
+	decide(i int, d *decision)
+}
+
+// reader is a peer that also reads events from JSON.
+type reader interface {
+	peer
+	decideJSON(body []byte, d *decision)
+}
+
+// bodies970 and decoded are the events, as text and as structs.
+var (
+	decoded   = sync.OnceValue(func() []ruleset.Event { return ruleset.Events(events) })
+	bodies970 = sync.OnceValue(func() [][]byte {
+		list := make([][]byte, events)
+		for i := range list {
+			list[i] = decoded()[i].JSON()
+		}
+		return list
+	})
+)
+
+func effectsOf(list []ruleset.Rule) []byte {
+	out := make([]byte, len(list))
+	for i, r := range list {
+		out[i] = byte(1 + slices.Index([]string{"yellow", "orange", "red"}, r.Effect))
+	}
+	return out
+}
+
+// issuant is this engine.
+type issuant struct {
+	pack    *rules.Pack
+	effects []byte
+	facts   []*rules.Facts
+	decoder *rules.Decoder
+	scratch *rules.Facts
+	run     rules.Run
+}
+
+// packs keeps compiled packs: several benchmarks weigh the same one.
+var packs = map[string]*rules.Pack{}
+
+func packOf(tb testing.TB, kind ruleset.Kind, n int) *rules.Pack {
+	tb.Helper()
+	key := fmt.Sprint(kind.Name, n)
+	if packs[key] == nil {
+		p, err := compile.FS(ruleset.Pack(ruleset.Rules(n, kind)), compile.Options{})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		packs[key] = p
+	}
+	return packs[key]
+}
+
+func newIssuant(tb testing.TB, kind ruleset.Kind, n int) *issuant {
+	tb.Helper()
+	e := &issuant{pack: packOf(tb, kind, n), effects: effectsOf(ruleset.Rules(n, kind))}
+	var err error
+	e.decoder, err = rules.NewDecoder(e.pack.Schema(), rules.DecoderOptions{Fields: e.pack.Reads()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	e.scratch = rules.NewFacts(e.pack.Schema())
+	for _, body := range bodies970() {
+		f, _, err := e.decoder.DecodeNew(string(body))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		e.facts = append(e.facts, f)
+	}
+	return e
+}
+
+func (e *issuant) decide(i int, d *decision) { e.judge(e.facts[i], d) }
+
+func (e *issuant) decideJSON(body []byte, d *decision) {
+	if _, err := e.decoder.Decode(e.scratch, body); err != nil {
+		panic(err)
+	}
+	e.judge(e.scratch, d)
+}
+
+func (e *issuant) judge(f *rules.Facts, d *decision) {
+	d.reset()
+	e.pack.RunInto(&e.run, f, now)
+	for i := range e.run.Notes {
+		n := &e.run.Notes[i]
+		if n.Truth == rules.Error {
+			panic("a rule failed")
+		}
+		if n.Hit {
+			d.hit(int32(n.Rule), e.effects)
+		}
+	}
+}
+
+// exprStruct is expr with a struct value as environment, its quickest way.
+type exprStruct struct {
+	programs []*vm.Program
+	effects  []byte
+	envs     []any
+	vm       vm.VM
+}
+
+func exprPrograms(tb testing.TB, list []ruleset.Rule, options ...expr.Option) []*vm.Program {
+	tb.Helper()
+	programs := make([]*vm.Program, len(list))
+	for i, r := range list {
+		p, err := expr.Compile(ruleset.Expr(r.When), options...)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		programs[i] = p
+	}
+	return programs
+}
+
+func newExprStruct(tb testing.TB, kind ruleset.Kind, n int) *exprStruct {
+	tb.Helper()
+	list := ruleset.Rules(n, kind)
+	e := &exprStruct{programs: exprPrograms(tb, list, expr.Env(ruleset.Event{}), expr.AsBool()), effects: effectsOf(list)}
+	for _, ev := range decoded() {
+		e.envs = append(e.envs, ev)
+	}
+	return e
+}
+
+func (e *exprStruct) decide(i int, d *decision) { e.judge(e.envs[i], d) }
+
+func (e *exprStruct) decideJSON(body []byte, d *decision) {
+	var ev ruleset.Event
+	if err := json.Unmarshal(body, &ev); err != nil {
+		panic(err)
+	}
+	e.judge(ev, d)
+}
+
+func (e *exprStruct) judge(env any, d *decision) {
+	d.reset()
+	for i, p := range e.programs {
+		out, err := e.vm.Run(p, env)
+		if err != nil {
+			panic(err)
+		}
+		if out.(bool) {
+			d.hit(int32(i), e.effects)
+		}
+	}
+}
+
+// turn is one side of a weighing.
+type turn struct {
+	each   int // events in a round
+	engine func(i int)
+	took   []time.Duration
+}
+
+// perEvent is the median of the rounds, in nanoseconds an event.
+func (t *turn) perEvent() float64 { return median(t.took) / float64(t.each) }
+
+// weigh lets the sides take turns, round after round, in one process. Each side goes
+// on through the events where it stopped in the round before.
+func weigh(b *testing.B, sides ...*turn) {
+	next := make([]int, len(sides))
+	for range b.N {
+		for k, s := range sides {
+			from := next[k]
+			s.took = append(s.took, timed(func() {
+				for i := range s.each {
+					s.engine((from + i) % events)
+				}
+			}))
+			next[k] = (from + s.each) % events
+		}
+	}
+}
+
+// slowEach is how many events a slow engine takes in a round: some milliseconds' worth.
+func slowEach(n int) int { return max(2, min(events, 10000/n)) }
+
+// BenchmarkRules evaluates all rules on decoded events, expr and Issuant in turns.
+func BenchmarkRules(b *testing.B) {
+	for _, n := range ruleset.Sizes() {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			ours, theirs := newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n)
+			var d decision
+			a := &turn{each: events, engine: func(i int) { ours.decide(i, &d) }}
+			t := &turn{each: slowEach(n), engine: func(i int) { theirs.decide(i, &d) }}
+			b.ResetTimer()
+			weigh(b, a, t)
+			b.ReportMetric(t.perEvent()/a.perEvent(), "x-expr")
+			b.ReportMetric(a.perEvent(), "ns/event")
+			b.ReportMetric(t.perEvent(), "ns/expr")
+		})
+	}
+}
+
+// BenchmarkRulesFromJSON is the same from the event's text on: our decoder against
+// encoding/json into a struct.
+func BenchmarkRulesFromJSON(b *testing.B) {
+	for _, n := range ruleset.Sizes() {
+		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
+			ours, theirs := newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n)
+			var d decision
+			a := &turn{each: events, engine: func(i int) { ours.decideJSON(bodies970()[i], &d) }}
+			t := &turn{each: slowEach(n), engine: func(i int) { theirs.decideJSON(bodies970()[i], &d) }}
+			b.ResetTimer()
+			weigh(b, a, t)
+			b.ReportMetric(t.perEvent()/a.perEvent(), "x-expr")
+			b.ReportMetric(a.perEvent(), "ns/event")
+			b.ReportMetric(t.perEvent(), "ns/expr")
+		})
+	}
+}
+
+// TestRulesGiveTheSameDecisions holds every engine to the same matches on the same events.
+func TestRulesGiveTheSameDecisions(t *testing.T) {
+	for _, kind := range ruleset.AllKinds {
+		for _, n := range []int{1, 10, 100, 1000} {
+			ours, theirs := newIssuant(t, kind, n), newExprStruct(t, kind, n)
+			total := 0
+			for i := range min(events, 200000/n) {
+				var a, b decision
+				ours.decide(i, &a)
+				theirs.decide(i, &b)
+				if !slices.Equal(a.hits, b.hits) || a.worst != b.worst {
+					t.Fatalf("%s, %d rules, event %d: Issuant %v, expr %v\n%s", kind.Name, n, i, a, b, bodies970()[i])
+				}
+				total += len(a.hits)
+			}
+			t.Logf("%s %d: %d hits", kind.Name, n, total)
+		}
+	}
+}
