@@ -185,7 +185,7 @@ func countryList(r *rand.Rand) Cond {
 }
 
 func numbers(r *rand.Rand) Cond {
-	return And{atLeast("network_risk.score", between(r, 90, 97)), Compare{"card.age_days", "<", between(r, 10, 60)}, atLeast("vel.attempts_card_24h", between(r, 0, 1))}
+	return And{atLeast("network_risk.score", between(r, 88, 96)), Compare{"card.age_days", "<", between(r, 10, 60)}, atLeast("vel.attempts_card_24h", between(r, 1, 2))}
 }
 
 func notInList(r *rand.Rand) Cond {
