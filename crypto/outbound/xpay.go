@@ -17,7 +17,7 @@ import (
 const XPayHeader = "X-Pay-Token"
 
 // XPayToken returns the value of Visa's header x-pay-token: "xv2:", the Unix
-// seconds of now, a colon and XPayMAC in lower-case hex.
+// seconds of now, a colon and the MAC in lower-case hex.
 //
 // The path is the resource path as XPayResource gives it; query is what stands
 // after "?" as it is sent; body is what is sent, nil for none. The secret is the
@@ -43,15 +43,15 @@ func XPayToken(shared secret.Text, now time.Time, path, query string, body []byt
 		return "", ErrTooLarge
 	}
 	ts := strconv.FormatInt(s, 10)
-	mac := XPayMAC(shared, ts, path, query, body)
+	mac := xPayMAC(shared, ts, path, query, body)
 	return "xv2:" + ts + ":" + hex.EncodeToString(mac[:]), nil
 }
 
-// XPayMAC is the construction of x-pay-token for both sides: HMAC-SHA-256, under
+// xPayMAC is the construction of x-pay-token: HMAC-SHA-256, under
 // the shared secret's text itself, over timestamp, resource path, query and body,
-// with nothing between them. It checks nothing: a verifier compares in constant
-// time, and then looks at the timestamp.
-func XPayMAC(shared secret.Text, timestamp, path, query string, body []byte) [sha256.Size]byte {
+// with nothing between them. Package webhook has the verifying side, from a description
+// of its own; TestReceiversOfWebhookVerify compares the two.
+func xPayMAC(shared secret.Text, timestamp, path, query string, body []byte) [sha256.Size]byte {
 	h := hmac.New(sha256.New, []byte(shared.Reveal()))
 	for _, part := range [...]string{timestamp, path, query} {
 		h.Write([]byte(part))

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"fmt"
-
 	"github.com/issuant/issuant/crypto/outbound"
 	"github.com/issuant/issuant/internal/code"
 )
@@ -19,5 +17,3 @@ var (
 	// ErrRequest is outbound.ErrRequest.
 	ErrRequest = outbound.ErrRequest
 )
-
-func wrap(kind error, detail string) error { return fmt.Errorf("%w: %s", kind, detail) }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/issuant/issuant/crypto/outbound"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // MLE returns a Transport for Visa's Message Level Encryption: it encrypts the body
@@ -20,7 +21,7 @@ import (
 // is sent.
 func MLE(o Options, m *outbound.MLE) (*Transport, error) {
 	if m == nil {
-		return nil, wrap(ErrOptions, "MLE needs what outbound.NewMLE makes")
+		return nil, code.Wrap(ErrOptions, "MLE needs what outbound.NewMLE makes")
 	}
 	var t *Transport
 	t, err := newTransport(o, "mle", func(r *http.Request, body []byte) ([]byte, error) {
@@ -48,17 +49,17 @@ func (t *Transport) openAnswer(m *outbound.MLE, res *http.Response) error {
 	case err != nil:
 		return err
 	case int64(len(body)) > limit:
-		return wrap(ErrAnswer, "it is larger than MaxBody")
+		return code.Wrap(ErrAnswer, "it is larger than MaxBody")
 	case len(body) == 0:
 	case outbound.IsEncrypted(body):
 		if body, err = m.Open(body); err != nil {
 			return err
 		}
 	case res.StatusCode >= 200 && res.StatusCode < 300:
-		return wrap(ErrAnswer, "it is not encrypted")
+		return code.Wrap(ErrAnswer, "it is not encrypted")
 	}
 	if len(body) > t.o.MaxBody {
-		return wrap(ErrAnswer, "it is larger than MaxBody")
+		return code.Wrap(ErrAnswer, "it is larger than MaxBody")
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	res.ContentLength = int64(len(body))

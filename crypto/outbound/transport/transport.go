@@ -13,6 +13,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/outbound"
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // Options are what every Transport needs. What is zero takes the default; nothing
@@ -39,17 +40,17 @@ type Transport struct {
 
 func newTransport(o Options, name string, seal func(*http.Request, []byte) ([]byte, error)) (*Transport, error) {
 	if len(o.Hosts) == 0 {
-		return nil, wrap(ErrOptions, "Hosts is missing: name the hosts that may see the credentials")
+		return nil, code.Wrap(ErrOptions, "Hosts is missing: name the hosts that may see the credentials")
 	}
 	t := &Transport{o: o, name: name, seal: seal}
 	for _, h := range o.Hosts {
 		if h == "" || strings.ContainsAny(h, "/@?#* ") {
-			return nil, wrap(ErrOptions, "a host is a name or an address, with a port where the URL has one, and no pattern")
+			return nil, code.Wrap(ErrOptions, "a host is a name or an address, with a port where the URL has one, and no pattern")
 		}
 		t.hosts = append(t.hosts, strings.ToLower(h))
 	}
 	if o.MaxBody < 0 || o.MaxBody > outbound.MaxBody {
-		return nil, wrap(ErrOptions, "MaxBody is not between 0 and 1 MiB")
+		return nil, code.Wrap(ErrOptions, "MaxBody is not between 0 and 1 MiB")
 	}
 	if o.Base == nil {
 		t.o.Base = http.DefaultTransport
@@ -102,15 +103,15 @@ func (t *Transport) check(r *http.Request) (body []byte, err error) {
 	}
 	switch {
 	case t == nil || t.seal == nil:
-		return nil, wrap(ErrOptions, "the transport was not made by a constructor")
+		return nil, code.Wrap(ErrOptions, "the transport was not made by a constructor")
 	case r.URL == nil || r.URL.Opaque != "" || r.URL.User != nil:
-		return nil, wrap(ErrRequest, "the URL is opaque, missing or names a user")
+		return nil, code.Wrap(ErrRequest, "the URL is opaque, missing or names a user")
 	case r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !t.o.UnsafeHTTP):
-		return nil, wrap(ErrHost, "it is not https")
+		return nil, code.Wrap(ErrHost, "it is not https")
 	case !slices.Contains(t.hosts, strings.ToLower(r.URL.Host)):
-		return nil, wrap(ErrHost, "the host is none of Hosts; an http.Client follows redirects unless its CheckRedirect forbids it")
+		return nil, code.Wrap(ErrHost, "the host is none of Hosts; an http.Client follows redirects unless its CheckRedirect forbids it")
 	case r.Host != "" && !strings.EqualFold(r.Host, r.URL.Host):
-		return nil, wrap(ErrRequest, "the header Host differs from the URL")
+		return nil, code.Wrap(ErrRequest, "the header Host differs from the URL")
 	case r.ContentLength > int64(t.o.MaxBody):
 		return nil, outbound.ErrTooLarge
 	case r.Body == nil:
@@ -188,7 +189,7 @@ func XPay(o Options, shared secret.Text, wholePath bool) (*Transport, error) {
 // 64 letters and digits; the default gives 26, of 130 random bits.
 func OAuth1(o Options, auth *outbound.OAuth1) (*Transport, error) {
 	if auth == nil {
-		return nil, wrap(ErrOptions, "OAuth1 needs what outbound.NewOAuth1 makes")
+		return nil, code.Wrap(ErrOptions, "OAuth1 needs what outbound.NewOAuth1 makes")
 	}
 	if o.Nonce == nil {
 		o.Nonce = rand.Text

@@ -9,6 +9,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/outbound"
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/code"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -21,7 +22,7 @@ const formType = "application/x-www-form-urlencoded"
 func SiteSecurity(o Options, fields []string, password secret.Text) (*Transport, error) {
 	own := []string{outbound.SiteSecurityTimestamp, outbound.SiteSecurityField}
 	if len(fields) == 0 || slices.ContainsFunc(fields, func(f string) bool { return f == "" || slices.Contains(own, f) }) {
-		return nil, wrap(ErrOptions, "SiteSecurity needs the names of the fields that it covers, its own not among them")
+		return nil, code.Wrap(ErrOptions, "SiteSecurity needs the names of the fields that it covers, its own not among them")
 	}
 	if _, _, err := outbound.SiteSecurity([]string{""}, time.Unix(0, 0), password); err != nil {
 		return nil, err
@@ -37,9 +38,9 @@ func SiteSecurity(o Options, fields []string, password secret.Text) (*Transport,
 		for i, name := range append(slices.Clone(fields), own...) {
 			switch {
 			case len(form[name]) > 1:
-				return nil, wrap(ErrRequest, "the form has a covered field twice")
+				return nil, code.Wrap(ErrRequest, "the form has a covered field twice")
 			case i >= len(fields) && form.Has(name):
-				return nil, wrap(ErrRequest, "the form brings sitesecurity itself")
+				return nil, code.Wrap(ErrRequest, "the form brings sitesecurity itself")
 			case i < len(fields):
 				values[i] = form.Get(name)
 			}
@@ -60,11 +61,11 @@ func SiteSecurity(o Options, fields []string, password secret.Text) (*Transport,
 func readForm(r *http.Request, body []byte) (url.Values, error) {
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), formType) {
-		return nil, wrap(ErrRequest, "its Content-Type is not "+formType)
+		return nil, code.Wrap(ErrRequest, "its Content-Type is not "+formType)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, wrap(ErrRequest, "its body is no form")
+		return nil, code.Wrap(ErrRequest, "its body is no form")
 	}
 	return form, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -86,19 +87,19 @@ type Sealer struct{ o SealOptions }
 func NewSealer(o SealOptions) (*Sealer, error) {
 	o.OAEP, o.Mode, o.KeyBits = cmp.Or(o.OAEP, SHA256), cmp.Or(o.Mode, CBC), cmp.Or(o.KeyBits, 128)
 	if err := keyring.CheckRSA(o.Key); err != nil {
-		return nil, wrap(ErrKey, err.Error())
+		return nil, code.Wrap(ErrKey, err.Error())
 	}
 	switch {
 	case lowerHex(o.Fingerprint, maxFingerprint) == "":
-		return nil, wrap(ErrKey, "Fingerprint is not 1 to 64 hex digits: take it from Mastercard's portal")
+		return nil, code.Wrap(ErrKey, "Fingerprint is not 1 to 64 hex digits: take it from Mastercard's portal")
 	case o.OAEP.crypto() == 0:
-		return nil, wrap(ErrOptions, "OAEP is neither SHA256 nor SHA512")
+		return nil, code.Wrap(ErrOptions, "OAEP is neither SHA256 nor SHA512")
 	case o.Mode != CBC && o.Mode != UnverifiedGCM:
-		return nil, wrap(ErrOptions, "Mode is neither CBC nor UnverifiedGCM")
+		return nil, code.Wrap(ErrOptions, "Mode is neither CBC nor UnverifiedGCM")
 	case o.KeyBits != 128 && o.KeyBits != 256:
-		return nil, wrap(ErrOptions, "KeyBits is neither 128 nor 256")
+		return nil, code.Wrap(ErrOptions, "KeyBits is neither 128 nor 256")
 	case o.Encoding > Base64:
-		return nil, wrap(ErrOptions, "Encoding is neither Hex nor Base64")
+		return nil, code.Wrap(ErrOptions, "Encoding is neither Hex nor Base64")
 	}
 	return &Sealer{o}, nil
 }
@@ -112,22 +113,22 @@ func (s *Sealer) Seal(plaintext []byte) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	if !isJSON(plaintext) {
-		return nil, wrap(ErrOptions, "the plaintext is no strict JSON value")
+		return nil, code.Wrap(ErrOptions, "the plaintext is no strict JSON value")
 	}
 	key := random(s.o.KeyBits / 8)
 	defer clear(key)
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, wrap(ErrKey, "AES refuses the key")
+		return nil, code.Wrap(ErrKey, "AES refuses the key")
 	}
 	wrapped, err := rsa.EncryptOAEP(s.o.OAEP.crypto().New(), rand.Reader, s.o.Key, key, nil)
 	if err != nil {
-		return nil, wrap(ErrKey, "the AES key cannot be encrypted to it")
+		return nil, code.Wrap(ErrKey, "the AES key cannot be encrypted to it")
 	}
 	if s.o.Mode == UnverifiedGCM {
 		gcm, err := cipher.NewGCM(block)
 		if err != nil {
-			return nil, wrap(ErrKey, "AES refuses the key")
+			return nil, code.Wrap(ErrKey, "AES refuses the key")
 		}
 		iv, aad := random(gcm.NonceSize()), random(aes.BlockSize)
 		sealed := gcm.Seal(nil, iv, plaintext, aad)
@@ -190,7 +191,7 @@ type Opener struct{ o OpenOptions }
 // NewOpener checks the options: an error wraps ErrOptions.
 func NewOpener(o OpenOptions) (*Opener, error) {
 	if o.Key == nil || o.Encoding > Base64 {
-		return nil, wrap(ErrOptions, "opening needs Key, and an Encoding that is Hex or Base64")
+		return nil, code.Wrap(ErrOptions, "opening needs Key, and an Encoding that is Hex or Base64")
 	}
 	return &Opener{o}, nil
 }

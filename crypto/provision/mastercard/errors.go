@@ -1,10 +1,6 @@
 package mastercard
 
-import (
-	"fmt"
-
-	"github.com/issuant/issuant/internal/code"
-)
+import "github.com/issuant/issuant/internal/code"
 
 // Errors of this package; those of package card pass through it.
 var (
@@ -22,5 +18,3 @@ var (
 )
 
 func unopened(detail string) error { return code.Hide(ErrOpen, detail) }
-
-func wrap(kind error, detail string) error { return fmt.Errorf("%w: %s", kind, detail) }

@@ -9,6 +9,7 @@ import (
 	"math/big"
 
 	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // Mastercard names keys by a publicKeyFingerprint, and three computations of it are
@@ -40,7 +41,7 @@ func CertificateSHA256(der []byte) (string, error) {
 func checkDER(der []byte) error {
 	var v asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &v); err != nil || len(rest) > 0 || v.Tag != asn1.TagSequence || !v.IsCompound {
-		return wrap(ErrKey, "a fingerprint is over the DER bytes of one certificate; decode PEM first")
+		return code.Wrap(ErrKey, "a fingerprint is over the DER bytes of one certificate; decode PEM first")
 	}
 	return nil
 }
@@ -49,7 +50,7 @@ func checkDER(der []byte) error {
 // the SHA-256 of the key's SubjectPublicKeyInfo in lower-case hex. A weak key is ErrKey.
 func KeySHA256(pub *rsa.PublicKey) (string, error) {
 	if err := keyring.CheckRSA(pub); err != nil {
-		return "", wrap(ErrKey, err.Error())
+		return "", code.Wrap(ErrKey, err.Error())
 	}
 	// RFC 5280 section 4.1 and RFC 8017 appendix A.1; written here because the guest
 	// links no crypto/x509.
@@ -58,7 +59,7 @@ func KeySHA256(pub *rsa.PublicKey) (string, error) {
 		E int
 	}{pub.N, pub.E})
 	if err != nil {
-		return "", wrap(ErrKey, "its numbers cannot be encoded")
+		return "", code.Wrap(ErrKey, "its numbers cannot be encoded")
 	}
 	spki, err := asn1.Marshal(struct {
 		Algorithm struct {
@@ -74,7 +75,7 @@ func KeySHA256(pub *rsa.PublicKey) (string, error) {
 		asn1.BitString{Bytes: key, BitLength: 8 * len(key)},
 	})
 	if err != nil {
-		return "", wrap(ErrKey, "its numbers cannot be encoded")
+		return "", code.Wrap(ErrKey, "its numbers cannot be encoded")
 	}
 	sum := sha256.Sum256(spki)
 	return hex.EncodeToString(sum[:]), nil

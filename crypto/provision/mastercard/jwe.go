@@ -28,7 +28,7 @@ func SealJWE(pub *rsa.PublicKey, kid string, plaintext []byte) ([]byte, error) {
 		return nil, err
 	}
 	if !isJSON(plaintext) {
-		return nil, wrap(ErrOptions, "the plaintext is no strict JSON value")
+		return nil, code.Wrap(ErrOptions, "the plaintext is no strict JSON value")
 	}
 	header := jose.Header{
 		jose.Text("kid", cmp.Or(kid, fingerprint)), jose.Text("cty", "application/json"), jose.Here("enc"), jose.Here("alg"),

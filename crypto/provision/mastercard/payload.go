@@ -6,6 +6,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // Shape is a form of the payload that a wallet carries to MDES. The zero Shape is
@@ -48,11 +49,11 @@ type Payload struct{ o PayloadOptions }
 func NewPayload(o PayloadOptions) (*Payload, error) {
 	switch {
 	case o.Shape != ShapeCardInfo && o.Shape != UnverifiedShapeFundingAccount:
-		return nil, wrap(ErrOptions, "choose the Shape that was agreed with Mastercard")
+		return nil, code.Wrap(ErrOptions, "choose the Shape that was agreed with Mastercard")
 	case o.Sealer == nil:
-		return nil, wrap(ErrOptions, "Sealer is missing")
+		return nil, code.Wrap(ErrOptions, "Sealer is missing")
 	case (o.TAV == nil) != o.UnsafeNoTAV:
-		return nil, wrap(ErrOptions, "either TAV or UnsafeNoTAV")
+		return nil, code.Wrap(ErrOptions, "either TAV or UnsafeNoTAV")
 	}
 	if err := checkValidity(o.Validity); err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 	}
 	o.Source = cmp.Or(o.Source, source)
 	if err := card.Handle("source", o.Source, 64); err != nil {
-		return nil, wrap(ErrOptions, "Source is not usable")
+		return nil, code.Wrap(ErrOptions, "Source is not usable")
 	}
 	return &Payload{o}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // TAVFormat is a version of the tokenization authentication value. The zero
@@ -55,21 +56,21 @@ type TAV struct{ o TAVOptions }
 // ErrOptions, or card.ErrValidity.
 func NewTAV(o TAVOptions) (*TAV, error) {
 	if o.Format < UnverifiedTAV2 || o.Format > UnverifiedTAV4 {
-		return nil, wrap(ErrUnverified, "choose the TAV format that was agreed with Mastercard")
+		return nil, code.Wrap(ErrUnverified, "choose the TAV format that was agreed with Mastercard")
 	}
 	if o.Key == nil {
-		return nil, wrap(ErrKey, "a TAV needs a signing key")
+		return nil, code.Wrap(ErrKey, "a TAV needs a signing key")
 	}
 	pub, ok := o.Key.Public().(*rsa.PublicKey)
 	if !ok {
-		return nil, wrap(ErrKey, "a TAV is signed with RSA")
+		return nil, code.Wrap(ErrKey, "a TAV is signed with RSA")
 	}
 	if err := keyring.CheckRSA(pub); err != nil {
-		return nil, wrap(ErrKey, err.Error())
+		return nil, code.Wrap(ErrKey, err.Error())
 	}
 	if o.Format == UnverifiedTAV4 {
 		if err := card.Handle("keyAlias", o.KeyAlias, maxKeyAlias); err != nil {
-			return nil, wrap(ErrOptions, "KeyAlias is not 1 to 64 printable characters")
+			return nil, code.Wrap(ErrOptions, "KeyAlias is not 1 to 64 printable characters")
 		}
 	}
 	if err := checkValidity(o.Validity); err != nil {
@@ -109,7 +110,7 @@ func (t *TAV) Build(c *card.Card, tokenRef string, now time.Time) ([]byte, error
 	// An RSA PKCS #1 v1.5 signature is deterministic; randomness is for a key's blinding.
 	sig, err := t.o.Key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	if err != nil {
-		return nil, wrap(ErrKey, "it does not sign")
+		return nil, code.Wrap(ErrKey, "it does not sign")
 	}
 	return t.container(tokenRef != "", until, base64.StdEncoding.EncodeToString(sig)), nil
 }

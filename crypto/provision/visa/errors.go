@@ -1,10 +1,6 @@
 package visa
 
-import (
-	"fmt"
-
-	"github.com/issuant/issuant/internal/code"
-)
+import "github.com/issuant/issuant/internal/code"
 
 // Errors of this package; those of package card pass through it.
 var (
@@ -20,7 +16,5 @@ var (
 	// constant. What was wrong is behind the method Detail() string, for the record.
 	ErrOpen = code.New(code.Decryption, "visa: message cannot be opened")
 )
-
-func wrap(kind error, detail string) error { return fmt.Errorf("%w: %s", kind, detail) }
 
 func unopened(detail string) error { return code.Hide(ErrOpen, detail) }

@@ -38,9 +38,9 @@ func NewSharedKey(keyID string, shared secret.Text) (*SharedKey, error) {
 	text := shared.Reveal()
 	switch {
 	case len(text) < MinSecretBytes || len(text) > maxSecretBytes:
-		return nil, wrap(ErrKey, "a shared secret has 16 to 1024 bytes")
+		return nil, code.Wrap(ErrKey, "a shared secret has 16 to 1024 bytes")
 	case !usableID(keyID):
-		return nil, wrap(ErrKey, "a key id is 1 to 256 printable characters without blanks")
+		return nil, code.Wrap(ErrKey, "a key id is 1 to 256 printable characters without blanks")
 	}
 	kek := sha256.Sum256([]byte(text))
 	defer clear(kek[:])
@@ -108,10 +108,10 @@ func open(jwe *jose.JWE, alg string, key any, enc ...string) ([]byte, error) {
 // weak key or an unusable key id is ErrKey.
 func SealField(pub *rsa.PublicKey, keyID string, plaintext []byte) (string, error) {
 	if err := keyring.CheckRSA(pub); err != nil {
-		return "", wrap(ErrKey, err.Error())
+		return "", code.Wrap(ErrKey, err.Error())
 	}
 	if !usableID(keyID) {
-		return "", wrap(ErrKey, "a key id is 1 to 256 printable characters without blanks")
+		return "", code.Wrap(ErrKey, "a key id is 1 to 256 printable characters without blanks")
 	}
 	return seal(jose.RSAOAEP256, pub, jose.Header{jose.Text("kid", keyID), jose.Here("enc"), jose.Here("alg")}, plaintext)
 }

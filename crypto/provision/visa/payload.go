@@ -9,6 +9,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
 )
 
 // Intent says what a payload is for, as provider.intent carries it.
@@ -38,12 +39,12 @@ type Payload struct{ o PayloadOptions }
 func NewPayload(o PayloadOptions) (*Payload, error) {
 	o.Intent = cmp.Or(o.Intent, DeviceToken)
 	if o.Key == nil {
-		return nil, wrap(ErrOptions, "Key is missing")
+		return nil, code.Wrap(ErrOptions, "Key is missing")
 	}
 	switch o.Intent {
 	case DeviceToken, CardOnFileToken, UnverifiedIntentCrossUser, UnverifiedIntentCrossDevice:
 	default:
-		return nil, wrap(ErrOptions, "Intent is not one of Visa's")
+		return nil, code.Wrap(ErrOptions, "Intent is not one of Visa's")
 	}
 	if o.IDnV != nil {
 		idnv := *o.IDnV

@@ -1,5 +1,11 @@
 package code
 
+import "fmt"
+
+// Wrap returns an error that unwraps to kind and whose text is kind's, a colon and
+// the detail, which holds no secret and nothing that was sent.
+func Wrap(kind *Sentinel, detail string) error { return fmt.Errorf("%w: %s", kind, detail) }
+
 // Hidden is an error whose text is that of its sentinel alone, so that a sender who
 // sees it learns nothing; the detail is for the record.
 type Hidden struct {
