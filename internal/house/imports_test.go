@@ -51,6 +51,7 @@ var guest = []string{
 	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck", "internal/jwa", "internal/sfv",
 	"rules", "crypto/secret", "crypto/keyring", "crypto/jose", "crypto/webhook",
 	"crypto/outbound", "crypto/provision/card", "crypto/provision/mastercard", "crypto/provision/visa",
+	"crypto/provision/googlepay", "crypto/provision/samsungpay",
 	"engine", "engine/wire/pismo",
 	"crypto/trust",
 }

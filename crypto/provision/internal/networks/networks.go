@@ -1,0 +1,55 @@
+// Package networks is what Google Pay and Samsung Pay have in common: a builder for
+// each network.
+package networks
+
+import (
+	"time"
+
+	"github.com/issuant/issuant/crypto/provision/card"
+	"github.com/issuant/issuant/crypto/provision/mastercard"
+	"github.com/issuant/issuant/crypto/provision/visa"
+)
+
+// Options are those of the wallets' packages.
+type Options struct {
+	Visa             *visa.Payload
+	VisaRequestorID  string
+	Mastercard       *mastercard.Payload
+	MastercardBase64 bool
+	Others           map[card.Network]card.Builder
+}
+
+// New returns the builders, or what is wrong with the options.
+func New(o Options) (n card.Networks, wrong string) {
+	n = card.Networks{}
+	for network, b := range o.Others {
+		if b == nil || network == "" || network == card.Visa || network == card.Mastercard {
+			return nil, "Others names Visa, Mastercard, no network or no builder"
+		}
+		n[network] = b
+	}
+	if o.Visa != nil {
+		if (&card.Wallet{RequestorID: o.VisaRequestorID}).CheckRequestor("") != nil {
+			return nil, "VisaRequestorID is not 11 digits"
+		}
+		n[card.Visa] = card.BuilderFunc(func(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+			own := *w
+			own.RequestorID = o.VisaRequestorID
+			token, err := o.Visa.Build(c, &own, now)
+			return []byte(token), err
+		})
+	}
+	if o.Mastercard != nil {
+		n[card.Mastercard] = card.BuilderFunc(func(c *card.Card, _ *card.Wallet, now time.Time) ([]byte, error) {
+			payload, err := o.Mastercard.Build(c, now)
+			if err == nil && o.MastercardBase64 {
+				payload = []byte(mastercard.Encode(payload))
+			}
+			return payload, err
+		})
+	}
+	if len(n) == 0 {
+		return nil, "no network is configured"
+	}
+	return n, ""
+}

@@ -1,0 +1,48 @@
+package samsungpay
+
+import (
+	"time"
+
+	"github.com/issuant/issuant/crypto/provision/card"
+	"github.com/issuant/issuant/crypto/provision/internal/networks"
+	"github.com/issuant/issuant/crypto/provision/mastercard"
+	"github.com/issuant/issuant/crypto/provision/visa"
+	"github.com/issuant/issuant/internal/code"
+)
+
+// ErrOptions is what the errors of New wrap.
+var ErrOptions = code.New(code.Config, "samsungpay: options are not usable")
+
+// VisaRequestorID is the token requestor id of Samsung Pay at Visa, as one public
+// source has it. It is no default: give it, or another, in Options.
+const VisaRequestorID = "40010043095"
+
+// Options are the networks that an issuer offers in Samsung Pay; at least one.
+type Options struct {
+	Visa             *visa.Payload
+	VisaRequestorID  string // required with Visa: 11 digits, from onboarding
+	Mastercard       *mastercard.Payload
+	MastercardBase64 bool                          // Mastercard's JSON in Base64; default as it is
+	Others           map[card.Network]card.Builder // networks whose format is not public; not Visa, not Mastercard
+}
+
+// Pay builds the networks' payloads. It is immutable and safe for concurrent use.
+type Pay struct{ networks card.Networks }
+
+// New checks the options: an error wraps ErrOptions.
+func New(o Options) (*Pay, error) {
+	n, wrong := networks.New(networks.Options(o))
+	if wrong != "" {
+		return nil, code.Wrap(ErrOptions, wrong)
+	}
+	return &Pay{n}, nil
+}
+
+// Build returns the payload of a network. Of the wallet, AccountID is WALLET_USER_ID,
+// DeviceID is DEVICE_ID; RequestorID is not read, it stands in Options.
+//
+// Errors are those of the network's builder, and a *card.FieldError around
+// card.ErrNetwork; none comes with any part of a payload.
+func (p *Pay) Build(network card.Network, c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+	return p.networks.Build(network, c, w, now)
+}
