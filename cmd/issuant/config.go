@@ -30,6 +30,10 @@ var perRun = map[string]bool{
 	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true, "device-id": true,
 }
 
+// ownFlag annotates flags that are never configuration though another verb has one of
+// the same name that is: the scheme of a new key is not that of verify.
+const ownFlag = "issuant_own"
+
 // configure fills the flags of cmd that were not given: from ISSUANT_* variables,
 // then from the configuration file. A variable that no flag of any verb has the
 // name of is ignored: platforms inject their own (ISSUANT_SERVICE_HOST and the like).
@@ -43,7 +47,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 	}
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if failed != nil || f.Changed || perRun[f.Name] {
+		if failed != nil || f.Changed || perRun[f.Name] || f.Annotations[ownFlag] != nil {
 			return
 		}
 		key := strings.ReplaceAll(f.Name, "-", "_")

@@ -98,6 +98,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.noColor, "no-color", false, "print without colours (also: NO_COLOR)")
 	root.SetHelpCommand(helpCmd())
 	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.fmtCmd(), a.testCmd(), a.benchCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
+	root.AddCommand(a.keysCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
