@@ -19,6 +19,10 @@ var (
 	// ErrHeader: the header that the caller asks for cannot be written.
 	ErrHeader = code.New(code.Config, "jose: header cannot be written")
 
+	// ErrSigner: the caller's key, or the device that holds it, did not sign. The
+	// device's own error is wrapped beside it.
+	ErrSigner = code.New(code.KeySource, "jose: key did not sign")
+
 	// ErrFIPS: the process runs with GODEBUG=fips140=only, in which this is not offered.
 	ErrFIPS = code.New(code.FIPS, "jose: not offered in FIPS 140-only mode")
 )

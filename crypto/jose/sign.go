@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/asn1"
+	"fmt"
 	"math/big"
 )
 
@@ -16,7 +17,7 @@ func SignRS256(key crypto.Signer, kid string, payload []byte) (string, error) {
 // Sign returns a compact token. key is a crypto.Signer (a private key or a
 // hardware module's) or, for HS256 to HS512, a secret.Bytes. Order of errors:
 // ErrAlgorithm (no such algorithm), ErrKey (of another kind, or weak), ErrHeader,
-// ErrTooLarge (a token that Parse would not take); a signer's own error is passed on.
+// ErrSigner (with the signer's own error), ErrTooLarge (a token that Parse would not take).
 func Sign(alg string, key any, header Header, payload []byte) (string, error) {
 	s := signatureOf(alg)
 	if s == nil {
@@ -71,20 +72,24 @@ func (s *signature) sign(key any, header, payload []byte) (string, error) {
 	return string(b64.AppendEncode(append(buf, '.'), sig)), nil
 }
 
-func (s *signature) signature(key any, input []byte) ([]byte, error) {
-	switch s.family {
+func (s *signature) signature(key any, input []byte) (sig []byte, err error) {
+	switch signer, _ := key.(crypto.Signer); s.family {
 	case familyHMAC:
-		return s.mac(key, input)
+		sig, err = s.mac(key, input)
 	case familyEd25519:
-		return key.(crypto.Signer).Sign(rand.Reader, input, crypto.Hash(0))
+		sig, err = signer.Sign(rand.Reader, input, crypto.Hash(0))
 	case familyPSS:
-		return key.(crypto.Signer).Sign(rand.Reader, appendDigest(nil, s.hash, input), s.pss)
+		sig, err = signer.Sign(rand.Reader, appendDigest(nil, s.hash, input), s.pss)
+	default:
+		sig, err = signer.Sign(rand.Reader, appendDigest(nil, s.hash, input), s.hash)
 	}
-	sig, err := key.(crypto.Signer).Sign(rand.Reader, appendDigest(nil, s.hash, input), s.hash)
-	if err != nil || s.family == familyPKCS1 {
-		return sig, err
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSigner, err)
 	}
-	return fixedECDSA(sig, s.size)
+	if s.family == familyECDSA {
+		return fixedECDSA(sig, s.size)
+	}
+	return sig, nil
 }
 
 // fixedECDSA turns the ASN.1 signature of a crypto.Signer into r and s of fixed length.
