@@ -152,7 +152,9 @@ func (d *Decoder) Schema() *Schema { return d.schema }
 //
 // The texts in dst are views: of body where a text stands there without escapes, else
 // of memory that dst uses again. They hold until body is changed or dst is decoded
-// into again; Facts.Clone makes facts that last. Decode does not change body.
+// into again, and so does whatever took a text from them, such as the event id of a
+// decision. What is kept longer, above all what an engine.Window observes, is made by
+// DecodeNew or Facts.Clone. Decode does not change body.
 func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 	dst.reset(d.schema)
 	if dst.work == nil {

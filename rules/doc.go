@@ -6,6 +6,13 @@
 // gives a verdict for each rule and nothing else: joining verdicts to an outcome
 // is the work of package engine.
 //
+// # Events
+//
+// An event is read into Facts: from JSON by a Decoder, from a Go struct by a Binding,
+// or field by field with Set. A decoder is strict: equal names, names that differ
+// only in case, bytes that are not UTF-8, numbers beyond their type, and whatever is
+// beyond a bound are refused.
+//
 // # Missing data
 //
 // Conditions are judged in three-valued logic. Every fact of an event is present
