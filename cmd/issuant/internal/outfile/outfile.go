@@ -4,6 +4,7 @@ package outfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,17 +19,55 @@ const (
 // New writes a file that must not exist: fs.ErrExist when it does, even as a link that
 // leads nowhere. The file has its mode before it has its name.
 func New(name string, data []byte, mode fs.FileMode) error {
-	tmp, err := write(name, data, mode)
+	return Stream(name, mode, false, all(data))
+}
+
+// Stream writes what write writes, however much that is: as New does, or with replace as
+// Put does. When write fails there is no new file, and its error is returned as it is.
+func Stream(name string, mode fs.FileMode, replace bool, write func(io.Writer) error) error {
+	if _, err := os.Lstat(name); err == nil && !replace { // before the work, and again after it
+		return taken(name)
+	}
+	tmp, err := stream(name, mode, write)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(tmp)
+	if !replace {
+		return link(tmp, name)
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		return err
+	}
+	return syncDir(name)
+}
+
+func taken(name string) error { return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist} }
+
+func all(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// link gives a file its name, where there must be none.
+func link(tmp, name string) error {
 	// A link is made only where there is nothing, which a renaming does not promise.
-	if err := os.Link(tmp, name); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return &fs.PathError{Op: "create", Path: name, Err: fs.ErrExist}
+	err := os.Link(tmp, name)
+	if errors.Is(err, fs.ErrExist) {
+		return taken(name)
+	}
+	if err != nil { // a file system without links: the name is claimed first
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, Secret)
+		if err != nil {
+			return err
 		}
-		return exclusive(name, data, mode) // a file system without links
+		f.Close()
+		if err := os.Rename(tmp, name); err != nil {
+			os.Remove(name)
+			return err
+		}
 	}
 	return syncDir(name)
 }
@@ -49,25 +88,16 @@ func Replace(name string, data []byte) error {
 
 // Put writes a file, in the place of another where there is one.
 func Put(name string, data []byte, mode fs.FileMode) error {
-	tmp, err := write(name, data, mode)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, name); err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return syncDir(name)
+	return Stream(name, mode, true, all(data))
 }
 
-// write makes a file beside name, whole and on the disk, and returns what it is called.
-func write(name string, data []byte, mode fs.FileMode) (string, error) {
+// stream makes a file beside name, whole and on the disk, and returns what it is called.
+func stream(name string, mode fs.FileMode, write func(io.Writer) error) (string, error) {
 	f, err := os.CreateTemp(filepath.Dir(name), ".issuant-*") // mode 0600
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(data)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Chmod(mode)
 	}
 	if err == nil {
@@ -81,25 +111,6 @@ func write(name string, data []byte, mode fs.FileMode) (string, error) {
 		return "", err
 	}
 	return f.Name(), nil
-}
-
-// exclusive writes in place; a crash may leave half a file, which is removed on an error.
-func exclusive(name string, data []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		os.Remove(name)
-	}
-	return err
 }
 
 // syncDir puts the name itself on the disk. Where folders cannot be synchronised
