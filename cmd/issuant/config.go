@@ -28,6 +28,8 @@ var perRun = map[string]bool{
 	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true, "diff": true, "events": true, "profile": true, "report": true, "benchtime": true, "count": true, "top": true,
 	"journal": true, "after": true, "lines": true, "follow": true, "outcome": true, "refusal": true, "rule": true,
 	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true, "device-id": true,
+	"revision": true, "not-before": true, "expires": true, "name": true, "force": true, "signer": true, "required": true,
+	"recipient": true, "recipients-file": true, "passphrase-file": true, "member": true, "armor": true,
 }
 
 // ownFlag annotates flags that are never configuration though another verb has one of
@@ -134,7 +136,7 @@ func parseConfig(name string, data []byte, known []string) (map[string]entry, er
 		bad := func(format string, args ...any) {
 			faults = append(faults, config.Fault{Place: place, Msg: fmt.Errorf(format, args...).Error()})
 		}
-		if k.Value == config.CounterpartsKey || k.Value == config.ApprovalsKey {
+		if k.Value == config.CounterpartsKey || k.Value == config.ApprovalsKey || k.Value == config.TrustKey {
 			continue // they are read by serve alone
 		}
 		if !oneOf(k.Value, known) {

@@ -61,7 +61,7 @@ func (s *Statement) bytes() []byte {
 // check returns what is wrong with a statement, "" for nothing.
 func (s *Statement) check() string {
 	switch {
-	case !validName(s.Name):
+	case !ValidName(s.Name):
 		return fmt.Sprintf("its name is not 1 to %d of a-z 0-9 . _ - and /, beginning with a letter or digit", MaxName)
 	case s.Revision < 1 || s.Revision > MaxRevision:
 		return fmt.Sprintf("its revision is not between 1 and %d", uint64(MaxRevision))
@@ -77,7 +77,8 @@ func (s *Statement) check() string {
 	return ""
 }
 
-func validName(name string) bool {
+// ValidName reports whether a signed file can have that name.
+func ValidName(name string) bool {
 	return name != "" && len(name) <= MaxName && !strings.ContainsAny(name[:1], "._-/") &&
 		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-/") == ""
 }

@@ -133,7 +133,7 @@ func (r *Root) Required() int { return r.required }
 type Want struct {
 	Kind  Kind
 	Name  string // the name that the statement has to have; "": that of After, or any when there is none
-	After *Mark  // of what was taken last; nil: nothing was
+	After *Mark  // of what was taken last, under Name if that is given; nil: nothing was
 }
 
 // Mark is what has to be remembered of the file that was taken last.
@@ -201,8 +201,10 @@ func (r *Root) Open(file []byte, want Want, now time.Time) (*Artefact, error) {
 		return nil, err
 	}
 	a := &Artefact{e.kind, s, content, names}
-	if err := a.follows(want); err != nil {
-		return nil, err
+	if last := want.After; last != nil && !(want.Name != "" && last.Name != want.Name) {
+		if err := a.Follows(last); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }
@@ -228,16 +230,16 @@ func (r *Root) verify(e *envelope) ([]string, error) {
 	return names, nil
 }
 
-// follows compares with what was taken last.
-func (a *Artefact) follows(want Want) error {
-	last, this := want.After, a.Mark()
+// Follows compares with what was taken last; nothing was when it is nil. Open does so by
+// itself where it is given Want.After: this is for those who learn it later. An error
+// wraps ErrRollback.
+func (a *Artefact) Follows(last *Mark) error {
+	this := a.Mark()
 	switch {
 	case last == nil:
 		return nil
-	case want.Name == "" && this.Name != last.Name:
-		return fmt.Errorf("%w: it was signed for %q, the one before for %q", ErrRollback, this.Name, last.Name)
 	case this.Name != last.Name:
-		return nil // the place was given another name on purpose, and counts anew
+		return fmt.Errorf("%w: it was signed for %q, the one before for %q", ErrRollback, this.Name, last.Name)
 	case this.Revision < last.Revision:
 		return fmt.Errorf("%w: it has revision %d, and %d was taken before; to go back, sign the older content with a higher revision", ErrRollback, this.Revision, last.Revision)
 	case this.Revision == last.Revision && this.SHA256 != last.SHA256:
@@ -251,6 +253,7 @@ type Unverified struct {
 	Kind      Kind
 	Statement Statement
 	KeyIDs    []string // of the keys that are said to have signed, sorted
+	Content   []byte   // shares the memory of the file
 	Whole     bool     // the content is the one that the statement names
 }
 
@@ -265,7 +268,7 @@ func InspectUnverified(file []byte) (*Unverified, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Unverified{Kind: e.kind, Statement: s, Whole: s.about(content) == nil}
+	u := &Unverified{Kind: e.kind, Statement: s, Content: content, Whole: s.about(content) == nil}
 	for _, s := range e.signatures {
 		u.KeyIDs = append(u.KeyIDs, s.keyID)
 	}

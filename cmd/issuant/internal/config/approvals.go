@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -39,9 +41,28 @@ func setApprovals(c *Config, v value, report func(int, string, ...any)) {
 		bad(0, "is a mapping {required: 2, approvers: {NAME: FILE with the public key}}")
 		return
 	}
-	a, seen := &Approvals{}, map[string]bool{}
-	for i := 0; i < len(v.node.Content); i += 2 {
-		k, item := v.node.Content[i], v.node.Content[i+1]
+	a := &Approvals{}
+	if readPeople(v.node, "approver", &a.Required, &a.Approvers, nil, bad); broken {
+		return
+	}
+	c.Approvals = a
+}
+
+// readPeople reads how many of whom are required: {required: N, WHATs: {NAME: FILE}},
+// and what more there is.
+func readPeople(n *yaml.Node, what string, required *int, people *[]Approver, more map[string]func(item *yaml.Node) error, report func(int, string, ...any)) {
+	broken := false
+	bad := func(line int, format string, args ...any) {
+		broken = true
+		report(line, format, args...)
+	}
+	known, seen := []string{"required", what + "s"}, map[string]bool{}
+	for name := range more {
+		known = append(known, name)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		k, item := n.Content[i], n.Content[i+1]
+		set := more[k.Value]
 		switch {
 		case seen[k.Value]:
 			bad(k.Line, "key %q stands twice", k.Value)
@@ -51,51 +72,61 @@ func setApprovals(c *Config, v value, report func(int, string, ...any)) {
 				bad(k.Line, "required is a number from 1 on")
 				return
 			}
-			a.Required = n
-		case k.Value == "approvers":
+			*required = n
+		case k.Value == what+"s":
 			pairs(value{node: item}, "names to files with their public keys", func(line int, format string, args ...any) { bad(max(line, k.Line), format, args...) }, func(name, file string, line int) {
-				a.Approvers = append(a.Approvers, Approver{name, file, line})
+				*people = append(*people, Approver{name, file, line})
 			})
+		case set != nil:
+			if err := set(item); err != nil {
+				bad(k.Line, "%w", err)
+			}
 		default:
-			bad(k.Line, "unknown key %q%s", k.Value, didYouMean(k.Value, []string{"required", "approvers"}))
+			sort.Strings(known)
+			bad(k.Line, "unknown key %q%s", k.Value, didYouMean(k.Value, known))
 		}
 		seen[k.Value] = true
 	}
-	sort.Slice(a.Approvers, func(i, k int) bool { return a.Approvers[i].Name < a.Approvers[k].Name })
+	slices.SortFunc(*people, func(a, b Approver) int { return strings.Compare(a.Name, b.Name) })
 	if broken {
 		return
 	}
-	if err := a.check(); err != nil {
+	if err := checkPeople(what, *required, *people); err != nil {
 		bad(0, "%w", err)
-		return
 	}
-	c.Approvals = a
 }
 
-func (a *Approvals) check() error {
+func checkPeople(what string, required int, people []Approver) error {
 	files := map[string]bool{}
-	for _, p := range a.Approvers {
+	for _, p := range people {
 		switch {
 		case !routeName.MatchString(p.Name):
-			return fmt.Errorf("the name %q of an approver is not 1 to 32 of a-z 0-9 _ -, beginning with a letter", p.Name)
+			return fmt.Errorf("the name %q of %s is not 1 to 32 of a-z 0-9 _ -, beginning with a letter", p.Name, article(what))
 		case p.Key == "":
-			return fmt.Errorf("the approver %s has no file", p.Name)
+			return fmt.Errorf("the %s %s has no file", what, p.Name)
 		case files[p.Key]:
-			return fmt.Errorf("two approvers have the file %s; each needs a key of their own", p.Key)
+			return fmt.Errorf("two %ss have the file %s; each needs a key of their own", what, p.Key)
 		}
 		files[p.Key] = true
 	}
-	switch n := len(a.Approvers); {
+	switch n := len(people); {
 	case n == 0:
-		return fmt.Errorf("approvers is missing: {NAME: FILE with the public key}")
+		return fmt.Errorf("%ss is missing: {NAME: FILE with the public key}", what)
 	case n > MaxApprovers:
-		return fmt.Errorf("more than %d approvers", MaxApprovers)
-	case a.Required == 0:
-		return fmt.Errorf("required is missing: how many approvers have to agree")
-	case a.Required > n:
-		return fmt.Errorf("required is %d, and there are %d approvers: no pack could ever be taken", a.Required, n)
+		return fmt.Errorf("more than %d %ss", MaxApprovers, what)
+	case required == 0:
+		return fmt.Errorf("required is missing: how many %ss have to agree", what)
+	case required > n:
+		return fmt.Errorf("required is %d, and there are %d %ss: no pack could ever be taken", required, n, what)
 	}
 	return nil
+}
+
+func article(what string) string {
+	if what == "approver" {
+		return "an approver"
+	}
+	return "a " + what
 }
 
 // Equal reports whether two settings ask for the same; nil for none.
@@ -103,13 +134,9 @@ func (a *Approvals) Equal(b *Approvals) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	if a.Required != b.Required || len(a.Approvers) != len(b.Approvers) {
-		return false
-	}
-	for i := range a.Approvers {
-		if a.Approvers[i].Name != b.Approvers[i].Name || a.Approvers[i].Key != b.Approvers[i].Key {
-			return false
-		}
-	}
-	return true
+	return a.Required == b.Required && samePeople(a.Approvers, b.Approvers)
+}
+
+func samePeople(a, b []Approver) bool {
+	return slices.EqualFunc(a, b, func(a, b Approver) bool { return a.Name == b.Name && a.Key == b.Key })
 }

@@ -91,6 +91,12 @@ func (p *parser) store() {
 	if c.Store == MemoryStore && c.Approvals != nil {
 		p.fault(c.Place(ApprovalsKey), ApprovalsKey, "needs a store that keeps them; memory forgets them at the end")
 	}
+	if c.Store == MemoryStore && (c.Trust.Packs != nil || c.Trust.Rings != nil) {
+		p.fault(c.Place(TrustKey), "store", "is memory, which forgets the newest signed file at the end; trust needs a store that remembers it")
+	}
+	if c.Trust.Packs != nil && c.Pack == "" && !p.faulty["pack"] {
+		p.fault(c.Place(TrustKey), "pack", "is missing: trust.packs wants a signed file, and the starter pack is none; make one with issuant pack sign")
+	}
 	if c.FirstPack && c.Approvals == nil && !p.faulty[ApprovalsKey] {
 		p.fault(c.Place("unsafe_first_pack"), "unsafe_first_pack", "means nothing without approvals")
 	}

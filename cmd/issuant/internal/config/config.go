@@ -22,6 +22,8 @@ type Config struct {
 	Retain         time.Duration // 0 = for ever
 	Pack           string        // folder or compiled file; "" = the starter pack
 	Approvals      *Approvals    // who has to approve a pack; nil = nobody
+	Trust          Trust         // whose signatures packs and key files need
+	OpenWith       string        // age key file that opens sealed packs and key files; "" = none
 	FirstPack      bool          // take a pack that nobody approved while nobody has approved any
 	Card           string        // ref or bin
 	SealTo         string        // file with an auditor's age recipients; "" = events are not sealed

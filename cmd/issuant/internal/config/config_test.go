@@ -163,3 +163,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestTrustIsReadWithItsPlaces(t *testing.T) {
+	const some = "store: issuant.db\npack: p.signed\ncounterparts: {pismo: {keys: k.json, accounts: [1], sms: true, ref_key: r}}\n"
+	c := parse(t, some+"trust:\n  packs: {required: 2, name: a/b, signers: {ben: b.pub, ana: a.pub}}\n  rings: {required: 1, signers: {ops: o.pub}}\n", nil, nil)
+	if p, r := c.Trust.Packs, c.Trust.Rings; p.Required != 2 || p.Name != "a/b" || p.Signers[0].Name != "ana" || r.Signers[0].Key != "o.pub" || p.Equal(r) || !p.Equal(p) {
+		t.Errorf("%+v %+v", p, r)
+	}
+	for text, want := range map[string]string{
+		"trust: 2": "f.yaml:4: trust is a mapping {packs:", "trust: {pack: {}}": `unknown key "pack", did you mean "packs"?`,
+		"trust: {packs: 1}": "packs is a mapping {required", "trust: {packs: {required: 1}}": "signers is missing",
+		"trust: {packs: {signers: {a: b}}}": "required is missing", "trust: {packs: {required: 2, signers: {a: b}}}": "required is 2, and there are 1 signers",
+		"trust: {packs: {required: 1, signers: {A: b}}}": `the name "A" of a signer`, "trust: {packs: {required: 1, name: ../x, signers: {a: b}}}": "name is not 1 to 64",
+		"trust: {rings: {required: 1, name: x, signers: {a: b}}}": `unknown key "name"`,
+	} {
+		_, faults := config.Parse(config.Source{File: "f.yaml", Data: []byte(some + text + "\n")})
+		if len(faults) != 1 || !strings.Contains(faults[0].String(), want) || !strings.HasPrefix(faults[0].String(), "f.yaml:4: trust") {
+			t.Errorf("%s: %v, want %s", text, faults, want)
+		}
+	}
+	for _, text := range []string{strings.Replace(some, "issuant.db", "memory", 1), strings.Replace(some, "pack: p.signed\n", "", 1)} {
+		if _, faults := config.Parse(config.Source{File: "f.yaml", Data: []byte(text + "trust: {packs: {required: 1, signers: {a: b}}}\n")}); len(faults) != 1 {
+			t.Errorf("%s: %v", text, faults)
+		}
+	}
+}

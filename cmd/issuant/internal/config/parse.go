@@ -188,7 +188,7 @@ func (p *parser) readFile() bool {
 			p.fault(p.at(k.Line), "", "unknown key %q%s", k.Value, p.hint(k.Value, known))
 		case k.Value == CounterpartsKey:
 			p.readCounterparts(v)
-		case k.Value == ApprovalsKey:
+		case k.Value == ApprovalsKey, k.Value == TrustKey:
 			p.flat[k.Value] = value{p.at(k.Line), nil, v}
 		default:
 			p.flat[k.Value] = p.scalars(k, v, k.Value)

@@ -111,7 +111,7 @@ func yes[T any](s Setting, field func(t *T) *bool) setting[T] {
 // duration bounds are inclusive.
 func duration[T any](s Setting, field func(t *T) *time.Duration, least, most time.Duration) setting[T] {
 	return one(s, func(t *T, v string) error {
-		d, err := parseDuration(v)
+		d, err := ParseDuration(v)
 		if err != nil {
 			return err
 		}
@@ -123,8 +123,8 @@ func duration[T any](s Setting, field func(t *T) *time.Duration, least, most tim
 	})
 }
 
-// parseDuration reads a Go duration, whole seconds or days ("400d").
-func parseDuration(v string) (time.Duration, error) {
+// ParseDuration reads a Go duration, whole seconds or days ("400d").
+func ParseDuration(v string) (time.Duration, error) {
 	if n, err := strconv.ParseInt(v, 10, 32); err == nil {
 		return time.Duration(n) * time.Second, nil
 	}

@@ -62,6 +62,15 @@ func table(name string) node {
 			member{"required", integer(1, config.MaxApprovers).doc("different approvers that have to agree")},
 			member{"approvers", mapOf(str()).doc("file with the Ed25519 public key, PEM, by name")},
 		)
+	case config.TrustKey:
+		root := []member{
+			{"required", integer(1, config.MaxApprovers).doc("different signers that have to agree")},
+			{"signers", mapOf(str()).doc("file with the Ed25519 public key, PEM, by name")},
+		}
+		return object(
+			member{"packs?", object(append(root, member{"name?", str().doc("that the signed file has to have; by default that of the first one")})...)},
+			member{"rings?", object(root...)},
+		)
 	case "npl_programs":
 		return mapOf(enum("by_type", "yellow", "red"))
 	}

@@ -65,10 +65,16 @@ func loadApprovers(c *config.Config) (map[string]ed25519.PublicKey, []config.Fau
 	if c.Approvals == nil {
 		return nil, nil
 	}
+	return loadPeople(c.Place(config.ApprovalsKey), config.ApprovalsKey+".approvers", c.Approvals.Approvers)
+}
+
+// loadPeople reads the public keys of people whose signatures count. where is the place
+// of the setting, key what the people stand under.
+func loadPeople(where, key string, people []config.Approver) (map[string]ed25519.PublicKey, []config.Fault) {
 	keys, faults := map[string]ed25519.PublicKey{}, []config.Fault(nil)
 	owner := map[string]string{}
-	for _, a := range c.Approvals.Approvers {
-		place := c.Place(config.ApprovalsKey)
+	for _, a := range people {
+		place := where
 		if file, _, ok := strings.Cut(place, ":"); ok && a.Line > 0 {
 			place = fmt.Sprintf("%s:%d", file, a.Line)
 		}
@@ -76,18 +82,18 @@ func loadApprovers(c *config.Config) (map[string]ed25519.PublicKey, []config.Fau
 		if err == nil {
 			err = checkTrusted(a.Key, true)
 		}
-		var key ed25519.PublicKey
+		var public ed25519.PublicKey
 		if err == nil {
-			key, err = approval.ParsePublic(text)
+			public, err = approval.ParsePublic(text)
 		}
-		if other := owner[string(key)]; err == nil && other != "" {
+		if other := owner[string(public)]; err == nil && other != "" {
 			err = fmt.Errorf("it is the key of %s too; one person would count twice", other)
 		}
 		if err != nil {
-			faults = append(faults, fileFault(place, config.ApprovalsKey+".approvers."+a.Name, a.Key, err))
+			faults = append(faults, fileFault(place, key+"."+a.Name, a.Key, err))
 			continue
 		}
-		keys[a.Name], owner[string(key)] = key, a.Name
+		keys[a.Name], owner[string(public)] = public, a.Name
 	}
 	return keys, faults
 }
@@ -259,6 +265,11 @@ func WriteApproval(w *canon.Writer, a store.Approval, have []string, required in
 // LoadApprovers reads the keys of a configuration's approvers.
 func LoadApprovers(c *config.Config) (map[string]ed25519.PublicKey, []config.Fault) {
 	return loadApprovers(c)
+}
+
+// LoadSigners reads the keys of those who sign packs and rings.
+func LoadSigners(signers []config.Approver) (map[string]ed25519.PublicKey, []config.Fault) {
+	return loadPeople("", "signer", signers)
 }
 
 // Approve puts a signed statement into a store, after it was verified by the

@@ -49,6 +49,7 @@ func Examine(ctx context.Context, opt Options) []Finding {
 	for _, counterpart := range c.Counterparts {
 		e.keys(ctx, counterpart, p)
 	}
+	e.trust(ctx, p)
 	e.approvals(ctx, p)
 	e.store(ctx)
 	return e.findings
@@ -91,6 +92,11 @@ func (e *examination) config(faults []config.Fault) {
 // parts loads what stands in files; keys are judged by keys.
 func (e *examination) parts() *parts {
 	p := newParts(e.c)
+	trusted, faults := loadRoots(e.c)
+	if p.roots = trusted; len(faults) > 0 {
+		e.faults(config.TrustKey, faults)
+		return p // what they would have refused is not known
+	}
 	for _, part := range e.s.partsOf(e.c) {
 		if faults := part.load(p); len(faults) > 0 {
 			e.faults(part.name, faults)

@@ -63,19 +63,25 @@ func isURL(keys string) bool { return strings.Contains(keys, "://") }
 
 // loadKeys reads a key file or a folder of key files. Weak and unreadable entries
 // are warnings; a document that is broken, or has no usable key, is an error.
-func loadKeys(name string, now time.Time) (*keyring.Ring, []string, error) {
-	keys, warnings, err := source.Load(name, source.Options{})
+func loadKeys(name string, opt source.Options, now time.Time) (*keyring.Ring, []string, error) {
+	keys, warnings, err := source.Load(name, opt)
 	if err != nil {
 		return nil, warnings, placedKeys(name, err)
 	}
+	ring, err := ringOf(keys, now)
+	return ring, warnings, err
+}
+
+// ringOf refuses keys of which none can be used.
+func ringOf(keys []keyring.Key, now time.Time) (*keyring.Ring, error) {
 	ring, err := keyring.NewRing(keys...)
 	if err != nil {
-		return nil, warnings, err
+		return nil, err
 	}
 	if ring.Valid(now) == 0 {
-		return nil, warnings, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstRefusal(ring, now))
+		return nil, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstRefusal(ring, now))
 	}
-	return ring, warnings, nil
+	return ring, nil
 }
 
 // placedKeys words what is wrong with a key document for a fault, which names the

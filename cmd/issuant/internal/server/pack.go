@@ -6,8 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/crypto/trust"
 	"github.com/issuant/issuant/engine/packtest"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
@@ -28,42 +30,58 @@ func packFiles(name string) files {
 }
 
 // loadPack compiles a pack and runs its own tests; a pack whose tests fail is not
-// taken. The tests of a compiled file were run by whoever compiled it. The name ""
+// taken. A compiled file may be sealed, and has to be signed where there is a root to
+// check it by; its tests were run by whoever compiled it. The name ""
 // is the starter pack.
-func loadPack(name, place string) (pack *rules.Pack, tests int, faults []config.Fault) {
+func loadPack(r *roots, name, place string, now time.Time) (pack *rules.Pack, tests int, a *trust.Artefact, faults []config.Fault) {
 	bad := func(class config.Class, format string, args ...any) []config.Fault {
 		return []config.Fault{{Place: place, Key: "pack", Msg: fmt.Sprintf(format, args...), Class: class}}
 	}
 	if name == "" {
-		return compileFS(starter.FS(), "starter", place)
+		pack, tests, faults = compileFS(starter.FS(), "starter", place)
+		return pack, tests, nil, faults
 	}
 	st, err := os.Stat(name)
 	if err != nil {
-		return nil, 0, []config.Fault{fileFault(place, "pack", name, err)}
+		return nil, 0, nil, []config.Fault{fileFault(place, "pack", name, err)}
 	}
 	if err := checkPackModes(name, st.IsDir()); err != nil {
-		return nil, 0, bad(config.BadSetting, "%v", err)
+		return nil, 0, nil, bad(config.BadSetting, "%v", err)
+	}
+	if st.IsDir() && r.packs != nil {
+		return nil, 0, nil, bad(config.BadKeyFile, "%s is a folder, and trust.packs wants a signed file; make one with: issuant pack sign", name)
 	}
 	if st.IsDir() {
-		return compileFS(os.DirFS(name), name, place)
+		pack, tests, faults = compileFS(os.DirFS(name), name, place)
+		return pack, tests, nil, faults
 	}
 	if st.Size() > maxPackFile {
-		return nil, 0, bad(config.BadRules, "%s is longer than %d bytes", name, maxPackFile)
+		return nil, 0, nil, bad(config.BadRules, "%s is longer than %d bytes", name, maxPackFile)
 	}
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return nil, 0, []config.Fault{fileFault(place, "pack", name, err)}
+		return nil, 0, nil, []config.Fault{fileFault(place, "pack", name, err)}
+	}
+	data, a, err = r.openPack(data, now)
+	if err != nil {
+		return nil, 0, nil, bad(config.BadKeyFile, "%s: %v", name, err)
 	}
 	if pack, err = compile.Load(data); err != nil {
-		return nil, 0, bad(config.BadRules, "%s: %v", name, err)
+		return nil, 0, nil, bad(config.BadRules, "%s: %v", name, err)
 	}
-	return pack, 0, fits(pack, place)
+	if err := isAbout(a, pack); err != nil {
+		return nil, 0, nil, bad(config.BadKeyFile, "%s: %v", name, err)
+	}
+	return pack, 0, a, fits(pack, place)
 }
 
 // checkPackModes: whoever may write a rule may approve cards.
 func checkPackModes(name string, dir bool) error {
 	if !dir {
-		return inFile("", name, checkTrusted(name, false))
+		if err := checkTrusted(name, false); err != nil {
+			return inFile("", name, err)
+		}
+		return nil
 	}
 	for _, file := range packFiles(name).list() {
 		if err := checkTrusted(file, false); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -20,6 +20,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/crypto/trust"
 	"github.com/issuant/issuant/internal/watch"
 	"github.com/issuant/issuant/rules"
 )
@@ -34,18 +35,27 @@ type parts struct {
 	cert      *tls.Certificate             // nil without TLS
 	seal      *seal.Recipients             // nil: events are not sealed
 	approvers map[string]ed25519.PublicKey // by name; nil: packs need no approval
+	roots     *roots
+	signed    map[string]*trust.Artefact // by place: pack, keys/NAME; those that had to be signed
 	hasToken  bool
 	token     [sha256.Size]byte
 }
 
 func newParts(c *config.Config) *parts {
-	return &parts{cfg: c, refs: map[string]secret.RefKey{}, keys: map[string]keySource{}}
+	return &parts{cfg: c, refs: map[string]secret.RefKey{}, keys: map[string]keySource{}, roots: &roots{}, signed: map[string]*trust.Artefact{}}
 }
 
 func (p *parts) clone() *parts {
 	next := *p
-	next.refs, next.keys = maps.Clone(p.refs), maps.Clone(p.keys)
+	next.refs, next.keys, next.signed = maps.Clone(p.refs), maps.Clone(p.keys), maps.Clone(p.signed)
 	return &next
+}
+
+// sign notes who signed what is in a place; nil: it had not to be signed.
+func (p *parts) sign(place string, a *trust.Artefact) {
+	if delete(p.signed, place); a != nil {
+		p.signed[place] = a
+	}
 }
 
 // part is something that files hold and that may change while the server runs.
@@ -91,10 +101,17 @@ func (p *part) begin() {
 
 const minToken = 16 // bytes of a bearer token
 
-// loadParts loads everything that a configuration names.
-func (s *Server) loadParts(c *config.Config) (*parts, []config.Fault) {
+// loadParts loads everything that a configuration names. trusted are the roots of the
+// start; nil at the start itself.
+func (s *Server) loadParts(c *config.Config, trusted *roots) (*parts, []config.Fault) {
 	p := newParts(c)
 	faults := s.checkConfigFile(c)
+	if p.roots = trusted; trusted == nil {
+		var more []config.Fault
+		if p.roots, more = loadRoots(c); len(more) > 0 {
+			return p, append(faults, more...) // what they would have refused is not known
+		}
+	}
 	s.watched = s.partsOf(c)
 	for _, part := range s.watched {
 		part.begin()
@@ -144,9 +161,10 @@ func (s *Server) checkConfigFile(c *config.Config) []config.Fault {
 // partsOf lists what a configuration names in files.
 func (s *Server) partsOf(c *config.Config) []*part {
 	list := []*part{{kind: "pack", name: "pack", files: packFiles(c.Pack), load: func(p *parts) []config.Fault {
-		pack, tests, faults := loadPack(c.Pack, c.Place("pack"))
+		pack, tests, a, faults := loadPack(p.roots, c.Pack, c.Place("pack"), s.opt.Now())
 		if len(faults) == 0 {
 			p.pack, p.tests = pack, tests
+			p.sign(placeOfPack, a)
 		}
 		return faults
 	}}}
@@ -221,10 +239,11 @@ func (s *Server) counterpartParts(c *config.Counterpart) []*part {
 	var list []*part
 	if c.Keys != "" && !isURL(c.Keys) {
 		list = append(list, &part{kind: "keys", name: "keys/" + c.Name, files: fileOf(c.Keys), load: func(p *parts) []config.Fault {
-			ring, warnings, err := loadKeys(c.Keys, s.opt.Now())
+			ring, warnings, a, err := p.roots.loadRing(c, s.opt.Now())
 			if err != nil {
 				return []config.Fault{keyFault(c, err)}
 			}
+			p.sign(placeOfRing(c.Name), a)
 			for _, w := range warnings {
 				s.log.Warn("key warning", "counterpart", c.Name, "warning", w)
 			}
@@ -346,6 +365,7 @@ func (s *Server) paths() []string {
 // look takes what has changed. Without force, files whose size and time are as they
 // were are taken to be the same.
 func (s *Server) look(force bool) {
+	defer s.expiries()
 	if s.conf.changed(force) {
 		s.reloadConfig()
 	} else if s.conf.inForce == s.conf.tried && s.status.cleared("config") {
@@ -362,6 +382,10 @@ func (s *Server) look(force bool) {
 		trial, kind := next.clone(), p.kindNow()
 		if faults := p.load(trial); len(faults) > 0 {
 			s.waits.end(p.kind)
+			s.refuse(p, kind, faults)
+			continue
+		}
+		if faults := s.follow(s.fetchCtx, trial, false); len(faults) > 0 {
 			s.refuse(p, kind, faults)
 			continue
 		}
@@ -440,12 +464,20 @@ func (s *Server) take(next *parts, taken map[*part]string) {
 // put puts a generation in force; with faults nothing changes.
 func (s *Server) put(next *parts, generation *generation) []config.Fault {
 	before := s.parts.Load()
+	if faults := s.follow(s.fetchCtx, next, true); len(faults) > 0 {
+		return faults
+	}
 	if err := s.install(next, generation); err != nil {
 		return listFaults(err)
 	}
 	if before.pack != next.pack {
 		s.metrics.pack(next.pack)
 		s.logPack(next)
+	}
+	for _, place := range next.signedPlaces() {
+		if next.signed[place] != before.signed[place] {
+			s.logSigned(next, place)
+		}
 	}
 	s.fetch(before, next)
 	return nil
@@ -476,13 +508,17 @@ func (s *Server) reloadConfig() {
 	waiting := keepFixed(old.cfg, c)
 	scratch := newServer(s.opt)
 	scratch.metrics, scratch.status = s.metrics, s.status
-	next, faults := scratch.loadParts(c)
+	next, faults := scratch.loadParts(c, old.roots)
 	if len(faults) > 0 {
 		s.refuse(s.conf, "config", faults)
 		return
 	}
 	s.keepSources(old, next)
 	next.approvers = old.approvers
+	if faults = s.follow(s.fetchCtx, next, false); len(faults) > 0 {
+		s.refuse(s.conf, "config", faults)
+		return
+	}
 	if faults = s.awaitApproval(next, "config"); len(faults) > 0 {
 		s.refuse(s.conf, "config", faults)
 		return
@@ -545,6 +581,11 @@ func keepFixed(old, next *config.Config) map[string]string {
 		waiting[config.ApprovalsKey] = "changed at " + cmp.Or(next.Place(config.ApprovalsKey), "its default") + "; it needs a restart"
 		next.Approvals = old.Approvals
 	}
+	if !old.Trust.Packs.Equal(next.Trust.Packs) || !old.Trust.Rings.Equal(next.Trust.Rings) {
+		waiting[config.TrustKey] = "changed at " + cmp.Or(next.Place(config.TrustKey), "its default") + "; it needs a restart"
+		next.Trust = old.Trust
+	}
+	fixed(waiting, next, "open_with", old.OpenWith, &next.OpenWith)
 	if (old.TLSCert == "") != (next.TLSCert == "") {
 		waiting["tls_cert"] = "TLS is switched on or off at a restart"
 		next.TLSCert, next.TLSKey = old.TLSCert, old.TLSKey

@@ -91,7 +91,7 @@ var (
 func Check(opt Options) []config.Fault {
 	s := newServer(opt)
 	c, faults := opt.Load()
-	p, more := s.loadParts(c)
+	p, more := s.loadParts(c, nil)
 	faults = append(faults, more...)
 	if faults = append(faults, checkStore(c)...); len(faults) > 0 {
 		return faults
@@ -132,7 +132,7 @@ func newServer(opt Options) *Server {
 func Run(ctx context.Context, opt Options) error {
 	s := newServer(opt)
 	c, faults := opt.Load()
-	p, more := s.loadParts(c)
+	p, more := s.loadParts(c, nil)
 	if faults = append(faults, more...); len(faults) > 0 {
 		return &FaultError{faults}
 	}
@@ -151,6 +151,9 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer s.tracing.close()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { s.log.Debug("traces could not be sent", "error", err) }))
+	if faults := s.follow(ctx, p, false); len(faults) > 0 {
+		return &FaultError{faults}
+	}
 	if faults := s.approvedAtStart(ctx, p); len(faults) > 0 {
 		return &FaultError{faults}
 	}
@@ -161,9 +164,14 @@ func Run(ctx context.Context, opt Options) error {
 	if err := s.readLists(ctx); err != nil { // a kill switch holds from the first message on
 		return fmt.Errorf("%w: its runtime lists: %w", ErrStore, err)
 	}
+	if faults := s.follow(ctx, p, true); len(faults) > 0 {
+		return &FaultError{faults}
+	}
 	if err := s.install(p, next); err != nil {
 		return &FaultError{listFaults(err)}
 	}
+	s.logSigned(p, p.signedPlaces()...)
+	s.expiries()
 	s.metrics.pack(p.pack)
 	s.metrics.watch(s)
 	return s.run(ctx, c, p)
