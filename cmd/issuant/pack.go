@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/report"
+	"github.com/issuant/issuant/crypto/trust"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
 	"github.com/issuant/issuant/rules/starter"
@@ -37,6 +38,13 @@ func (a *app) openPack() (*packSource, error) {
 	data, err := readFile(a.pack, maxPackFile)
 	if err != nil {
 		return nil, usage("--pack: %w", err)
+	}
+	if trust.IsSigned(data) { // who signed it, pack verify and serve check
+		u, err := trust.InspectUnverified(data)
+		if err != nil {
+			return nil, fail(exitCompile, "--pack: %s: %w", a.pack, err)
+		}
+		data = u.Content
 	}
 	return &packSource{name: a.pack, data: data}, nil
 }

@@ -15,11 +15,18 @@ import (
 	"github.com/issuant/issuant/cmd/issuant/internal/approval"
 	"github.com/issuant/issuant/cmd/issuant/internal/server"
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
+	"github.com/issuant/issuant/crypto/trust"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/rules"
 )
 
-const packHelp = `Approve the rules that servers are to take, and see which ones wait.
+const packHelp = `Sign packs, approve the rules that servers are to take, and see which ones wait.
+
+Where the configuration has trust.packs, serve takes a pack only as a file that so many
+of the named people have signed, within its dates, and never an older one than before:
+
+    trust:
+      packs: {required: 1, signers: {build: build.pub}}
 
 Where the configuration has approvals, serve takes a pack only after so many of the
 named people have approved it, rules and lists together, each with a key of their own:
@@ -45,7 +52,7 @@ type approveFlags struct {
 func (a *app) packCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pack",
-		Short: "Approve the rules that servers are to take",
+		Short: "Sign and approve the rules that servers are to take",
 		Long:  packHelp,
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +62,7 @@ func (a *app) packCmd() *cobra.Command {
 			return usage("pack: say what to do: %s", strings.Join(subverbs(cmd), ", "))
 		},
 	}
+	cmd.AddCommand(a.signedCmds(trust.Pack)...)
 	cmd.AddCommand(a.packApproveCmd(), a.packShowCmd())
 	for _, sub := range cmd.Commands() {
 		sub.Flags().SortFlags = false

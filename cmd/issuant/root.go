@@ -99,6 +99,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpCommand(helpCmd())
 	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.fmtCmd(), a.testCmd(), a.benchCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
 	root.AddCommand(a.keysCmd())
+	root.AddCommand(a.sealCmd(), a.openCmd(), a.ringCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
