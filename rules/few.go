@@ -46,7 +46,7 @@ func (x *fewIndex) add(ix *index, c conj) {
 	t := &c.tests[best]
 	r := &x.slots[t.slot]
 	if !r.used {
-		*r = reach{points: make([][]int32, len(ix.slots[t.slot].points)), regions: make([][]int32, ix.slots[t.slot].regions()), used: true, list: t.list != noList}
+		*r = reach{points: make([][]int32, len(ix.slots[t.slot].places)), regions: make([][]int32, ix.slots[t.slot].regions()), used: true, list: t.list != noList}
 	}
 	for _, p := range t.points {
 		if !t.region(ix.slots[t.slot].places[p]) {
@@ -79,7 +79,7 @@ func (t *test) reachable(ix *index) (share int, ok bool) {
 	if cover > 0 { // a region is wide: as many events fall into it as into all others
 		return 100 + 1000*cover/s.regions(), true
 	}
-	return 1000 * len(t.points) / (len(s.points) + 1), true
+	return 1000 * len(t.points) / (len(s.places) + 1), true
 }
 
 func (x *fewIndex) look(st *state) {
@@ -132,5 +132,5 @@ func (x *fewIndex) try(id int32, st *state) {
 			unknown = true
 		}
 	}
-	st.found(c.rule, unknown, c.ask)
+	st.note(c.rule, unknown, c.ask)
 }

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 )
@@ -9,10 +11,14 @@ import (
 // slot it knows which members pass in each cell; what passes everywhere is true.
 type group struct {
 	entries []entry
-	rules   []int32 // by member
-	words   int     // of a bitmap over the members
-	open    bool
-	ask     bool
+	rules   []groupRule
+	words   int      // of a bitmap over the members
+	open    []uint64 // members that must be told when they are unknown; nil when there is none
+}
+
+type groupRule struct {
+	rule int32
+	ask  bool
 }
 
 // entry is one slot of a group.
@@ -72,9 +78,16 @@ func eachBit(b []uint64, f func(i int)) {
 // group makes a group of conjunctions with one signature.
 func (b *indexer) group(list []int) {
 	first := &b.conjs[list[0]]
-	g := group{words: (len(list) + 63) / 64, open: first.open, ask: first.ask}
-	for _, i := range list {
-		g.rules = append(g.rules, b.conjs[i].rule)
+	g := group{words: (len(list) + 63) / 64}
+	for n, i := range list {
+		c := &b.conjs[i]
+		g.rules = append(g.rules, groupRule{c.rule, c.ask})
+		if c.open {
+			if g.open == nil {
+				g.open = make([]uint64, g.words)
+			}
+			g.open[n>>6] |= 1 << (n & 63)
+		}
 	}
 	for k := range first.tests {
 		tests := make([]*test, len(list))
@@ -83,6 +96,9 @@ func (b *indexer) group(list []int) {
 		}
 		g.entries = append(g.entries, newEntry(&b.x.slots[first.tests[k].slot], tests, g.words))
 	}
+	// The entry that most often lets few members pass comes first: where it lets none
+	// pass, the others are not looked at.
+	slices.SortStableFunc(g.entries, func(a, b entry) int { return cmp.Compare(a.width(), b.width()) })
 	b.x.groups = append(b.x.groups, g)
 }
 
@@ -99,6 +115,26 @@ func newEntry(s *slotIndex, tests []*test, words int) entry {
 	e.sweep(s, tests, in)
 	e.except(s, tests, in)
 	return e
+}
+
+// width is how many members pass in a cell, on average.
+func (e *entry) width() float64 {
+	sum := 0
+	for i := range e.sets {
+		sum += e.sets[i].size()
+	}
+	if e.list == noItem {
+		return math.Inf(1)
+	}
+	return float64(sum) / float64(len(e.sets))
+}
+
+func (s *set) size() int {
+	n := len(s.list)
+	for _, w := range s.bits {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // sweep finds the members of each region: from one to the next only those change
@@ -154,8 +190,8 @@ func (e *entry) except(s *slotIndex, tests []*test, in []uint64) {
 		e.region[r] += int32(len(sets))
 	}
 	e.sets = append(sets, e.sets...)
-	if len(s.points) <= 4*len(e.points)+64 {
-		e.dense = make([]int32, len(s.points))
+	if len(s.places) <= 4*len(e.points)+64 {
+		e.dense = make([]int32, len(s.places))
 		for i, p := range e.points {
 			e.dense[p] = int32(i) + 1
 		}
@@ -184,15 +220,15 @@ func (g *group) look(st *state) {
 	for i := range g.entries {
 		e := &g.entries[i]
 		c := st.cells[e.slot]
-		var s set
+		var s *set
 		switch {
 		case c.region >= 0 && e.list == noList:
-			s = *e.at(c)
+			s = e.at(c)
 		case c.region >= 0:
-			s = e.items(st.items[c.point:c.region], len(sets), g.words, len(g.rules), st)
+			s = e.items(st.items[c.point:c.region], st.unionAt(i, g.words))
 		case !e.unknown:
-			s = e.absent
-		case !g.open:
+			s = &e.absent
+		case g.open == nil:
 			return
 		default:
 			unknown = true
@@ -207,66 +243,90 @@ func (g *group) look(st *state) {
 		sets = append(sets, s)
 	}
 	st.sets = sets
-	g.intersect(sets, lead, unknown, st)
+	if lead >= 0 {
+		g.probe(sets, lead, unknown, st)
+	} else {
+		g.intersect(sets, unknown, st)
+	}
 }
 
-func (g *group) intersect(sets []set, lead int, unknown bool, st *state) {
-	if lead >= 0 {
-	next:
-		for _, i := range sets[lead].list {
-			for k := range sets {
-				if k != lead && !sets[k].has(i) {
-					continue next
-				}
-			}
-			st.found(g.rules[i], unknown, g.ask)
-		}
+// tell notes a member that passed everywhere, or that is unknown and must be told.
+func (g *group) tell(i int, unknown bool, st *state) {
+	if unknown && g.open[i>>6]>>(i&63)&1 == 0 {
 		return
 	}
+	st.note(g.rules[i].rule, unknown, g.rules[i].ask)
+}
+
+// probe looks for the members of one short list in the other sets.
+func (g *group) probe(sets []*set, lead int, unknown bool, st *state) {
+next:
+	for _, i := range sets[lead].list {
+		for k, s := range sets {
+			if k != lead && !s.has(i) {
+				continue next
+			}
+		}
+		g.tell(int(i), unknown, st)
+	}
+}
+
+// intersect meets bitmaps.
+func (g *group) intersect(sets []*set, unknown bool, st *state) {
 	for w := range g.words {
 		x := ^uint64(0)
 		if w == g.words-1 && len(g.rules)&63 != 0 {
 			x = 1<<(len(g.rules)&63) - 1
 		}
-		for k := range sets {
-			x &= sets[k].bits[w]
+		for _, s := range sets {
+			x &= s.bits[w]
 		}
 		for ; x != 0; x &= x - 1 {
-			st.found(g.rules[w<<6+bits.TrailingZeros64(x)], unknown, g.ask)
+			g.tell(w<<6+bits.TrailingZeros64(x), unknown, st)
 		}
 	}
 }
 
+// union is memory for the members that pass for a list.
+type union struct {
+	set
+	mem []uint64
+}
+
+func (st *state) unionAt(k, words int) *union {
+	for len(st.union) <= k {
+		st.union = append(st.union, union{})
+	}
+	u := &st.union[k]
+	if len(u.mem) < words {
+		u.mem = make([]uint64, words)
+	}
+	u.bits = u.mem[:words]
+	return u
+}
+
 // items returns the members that pass for a list: the union over its items, or what
 // is outside of it.
-func (e *entry) items(items []cell, k, words, n int, st *state) set {
-	for len(st.union) <= k {
-		st.union = append(st.union, nil)
-	}
-	if len(st.union[k]) < words {
-		st.union[k] = make([]uint64, words)
-	}
-	u := st.union[k][:words]
-	clear(u)
-	any := false
+func (e *entry) items(items []cell, u *union) *set {
+	clear(u.bits)
+	some := false
 	for _, c := range items {
 		s := e.at(c)
-		any = any || !s.empty()
+		some = some || !s.empty()
 		for _, i := range s.list {
-			u[i>>6] |= 1 << (i & 63)
+			u.bits[i>>6] |= 1 << (i & 63)
 		}
 		for w, x := range s.bits {
-			u[w] |= x
+			u.bits[w] |= x
 		}
 	}
-	if e.list == noItem {
-		for w := range u {
-			u[w] = ^u[w]
+	switch {
+	case e.list == noItem: // members beyond the last are cut off where sets meet
+		for w := range u.bits {
+			u.bits[w] = ^u.bits[w]
 		}
-		return set{bits: u} // members beyond the last are cut off where sets meet
+	case !some:
+		u.bits = nil
 	}
-	if !any {
-		return set{}
-	}
-	return set{bits: u}
+	return &u.set
 }

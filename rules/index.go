@@ -15,8 +15,8 @@ type index struct {
 	slots  []slotIndex
 	groups []group
 	few    fewIndex
-	always []uint64 // by rule: judged on every event
-	rules  int
+	always []int32 // rules that are judged on every event
+	words  int     // of a bitmap over the rules
 }
 
 // minGroup is how many conjunctions of one signature are worth a group, maxGroup
@@ -78,24 +78,23 @@ func truthWhen(b bool) Truth {
 type state struct {
 	cells []cell
 	items []cell
-	hit   []uint64 // by rule: some conjunction is true
-	open  []uint64 // by rule: some conjunction is neither true nor false
-	ask   []uint64 // by rule: only the tree can judge it
-	sets  []set
-	union [][]uint64 // by entry of a group: the union over a list's items
+	found []finding // by 64 rules
+	dirty []uint64  // bit by index into found: something was found there
+	sets  []*set
+	union []union // by entry of a group
 }
 
+// finding says of 64 rules: a conjunction is true; one is neither true nor false;
+// only the tree can judge.
+type finding struct{ hit, open, ask uint64 }
+
+// reset makes the state fit an index; each leaves it clean otherwise.
 func (st *state) reset(x *index) {
-	words := (x.rules + 63) / 64
-	if len(st.cells) != len(x.slots) || len(st.hit) != words {
+	if len(st.cells) != len(x.slots) || len(st.found) != x.words {
 		*st = state{cells: make([]cell, len(x.slots)), items: st.items, sets: st.sets, union: st.union,
-			hit: make([]uint64, words), open: make([]uint64, words), ask: make([]uint64, words)}
-	} else {
-		clear(st.hit)
-		clear(st.open)
+			found: make([]finding, x.words), dirty: make([]uint64, (x.words+63)/64)}
 	}
 	st.items = st.items[:0]
-	copy(st.ask, x.always)
 }
 
 // builder of an index.
@@ -108,11 +107,13 @@ type indexer struct {
 // newIndex indexes the rules of a pack. Rules whose condition is no *Lowered, or has
 // a conjunction that no test narrows down, are judged on every event.
 func newIndex(m *Manifest, conds []Condition) *index {
-	b := &indexer{x: &index{rules: len(conds), always: make([]uint64, (len(conds)+63)/64)}, at: map[logic.Slot]int32{}}
+	b := &indexer{x: &index{words: (len(conds) + 63) / 64}, at: map[logic.Slot]int32{}}
+	always := make([]bool, len(conds))
 	for i, c := range conds {
 		l, ok := c.(*Lowered)
 		if !ok || !indexable(l.normal) {
-			b.x.always[i>>6] |= 1 << (i & 63)
+			always[i] = true
+			b.x.always = append(b.x.always, int32(i))
 			continue
 		}
 		b.learn(m.Schema, l.normal)
@@ -121,7 +122,7 @@ func newIndex(m *Manifest, conds []Condition) *index {
 		b.x.slots[i].settle()
 	}
 	for i, c := range conds {
-		if b.x.always[i>>6]&(1<<(i&63)) == 0 {
+		if !always[i] {
 			b.add(int32(i), c.(*Lowered), sensitive(&m.Rules[i]))
 		}
 	}
@@ -147,7 +148,7 @@ func (b *indexer) learn(s *Schema, n logic.Normal) {
 			if !ok {
 				at = int32(len(b.x.slots))
 				b.at[a.Slot] = at
-				b.x.slots = append(b.x.slots, slotIndex{slot: a.Slot, typ: a.Type, field: s.slots[a.Slot.Field].typ, points: map[string]int32{}})
+				b.x.slots = append(b.x.slots, slotIndex{slot: a.Slot, typ: a.Type, field: s.slots[a.Slot.Field].typ, column: s.slots[a.Slot.Field].column, points: map[string]int32{}})
 			}
 			b.x.slots[at].learn(a)
 		}
@@ -218,25 +219,20 @@ func (c *conj) signature() string {
 	if len(sig) == 0 {
 		return ""
 	}
-	if c.open {
-		sig = append(sig, 1)
-	}
-	if c.ask {
-		sig = append(sig, 2)
-	}
 	return string(sig)
 }
 
-// found notes what a conjunction says of its rule.
-func (st *state) found(rule int32, unknown, ask bool) {
-	bit := uint64(1) << (rule & 63)
-	switch {
+// note keeps what a conjunction says of its rule.
+func (st *state) note(rule int32, unknown, ask bool) {
+	w, bit := rule>>6, uint64(1)<<(rule&63)
+	st.dirty[w>>6] |= 1 << (w & 63)
+	switch f := &st.found[w]; {
 	case ask:
-		st.ask[rule>>6] |= bit
+		f.ask |= bit
 	case unknown:
-		st.open[rule>>6] |= bit
+		f.open |= bit
 	default:
-		st.hit[rule>>6] |= bit
+		f.hit |= bit
 	}
 }
 
@@ -246,19 +242,26 @@ func (x *index) look(env *Env, st *state) {
 	for i := range x.slots {
 		st.cells[i] = x.slots[i].look(env, st)
 	}
+	for _, rule := range x.always {
+		st.note(rule, false, true)
+	}
 	for i := range x.groups {
 		x.groups[i].look(st)
 	}
 	x.few.look(st)
 }
 
-// each calls f for every rule found, in order.
+// each calls f for every rule found, in order, and forgets them.
 func (st *state) each(f func(rule int, hit, ask bool)) {
-	for w := range st.hit {
-		hit, ask := st.hit[w], st.ask[w]
-		for all := hit | ask | st.open[w]; all != 0; all &= all - 1 {
-			n := bits.TrailingZeros64(all)
-			f(w<<6+n, hit>>n&1 == 1, ask>>n&1 == 1)
+	for d := range st.dirty {
+		for ; st.dirty[d] != 0; st.dirty[d] &= st.dirty[d] - 1 {
+			w := d<<6 + bits.TrailingZeros64(st.dirty[d])
+			found := st.found[w]
+			st.found[w] = finding{}
+			for all := found.hit | found.ask | found.open; all != 0; all &= all - 1 {
+				n := bits.TrailingZeros64(all)
+				f(w<<6+n, found.hit>>n&1 == 1, found.ask>>n&1 == 1)
+			}
 		}
 	}
 }

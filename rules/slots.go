@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,11 +25,18 @@ type slotIndex struct {
 	slot   logic.Slot
 	typ    Type // of the value; String of an item
 	field  Type // of the field
-	points map[string]int32
-	places []int32 // by point: its region
+	column uint16
+	points map[string]int32 // while the index is built
+	table  textTable        // the points
+	places []int32          // by point: its region
 	texts  []string
 	nums   []int64
+	near   []int32 // regions of the numbers from least on, where they lie close together
+	least  int64
 }
+
+// maxNear is how many numbers are worth a table in the place of a search.
+const maxNear = 2048
 
 // regions is how many there are.
 func (s *slotIndex) regions() int { return len(s.texts) + len(s.nums) + 1 }
@@ -97,8 +105,17 @@ func (s *slotIndex) settle() {
 	slices.Sort(s.texts)
 	s.texts = slices.Compact(s.texts)
 	s.places = make([]int32, len(s.points))
+	texts := make([]string, len(s.points))
 	for text, p := range s.points {
 		s.places[p] = regionOf(s.texts, text)
+		texts[p] = text
+	}
+	s.table = newTextTable(texts)
+	if n := len(s.nums); n > 2 && uint64(s.nums[n-1])-uint64(s.nums[0]) < maxNear {
+		s.least = s.nums[0]
+		for i := range s.nums[n-1] - s.nums[0] + 1 {
+			s.near = append(s.near, regionOf(s.nums, s.least+i))
+		}
 	}
 }
 
@@ -139,17 +156,28 @@ func (s *slotIndex) membersOf(a *logic.Atom) (m members) {
 }
 
 func (s *slotIndex) textCell(v string) cell {
-	c := cell{point: -1}
-	if p, ok := s.points[v]; ok {
+	p := s.table.number(v)
+	switch {
+	case len(s.texts) == 0:
+		return cell{p, 0}
+	case p >= 0:
 		return cell{p, s.places[p]}
 	}
-	if len(s.texts) > 0 {
-		c.region = regionOf(s.texts, v)
-	}
-	return c
+	return cell{-1, regionOf(s.texts, v)}
 }
 
-func (s *slotIndex) numCell(v int64) cell { return cell{-1, regionOf(s.nums, v)} }
+func (s *slotIndex) numCell(v int64) cell {
+	if len(s.near) > 0 {
+		switch i := uint64(v) - uint64(s.least); {
+		case i < uint64(len(s.near)):
+			return cell{-1, s.near[i]}
+		case v < s.least:
+			return cell{-1, 0}
+		}
+		return cell{-1, int32(len(s.nums))}
+	}
+	return cell{-1, regionOf(s.nums, v)}
+}
 
 var absentCell = cell{-1, -1}
 
@@ -164,14 +192,14 @@ func (s *slotIndex) look(env *Env, st *state) cell {
 		return s.plain(f)
 	case logic.ItemsOf:
 		c := cell{point: int32(len(st.items))}
-		for _, item := range f.list(s.slot.Field) {
+		for _, item := range f.lists[s.column] {
 			st.items = append(st.items, s.textCell(item))
 		}
 		c.region = int32(len(st.items))
 		return c
 	case logic.ListedIn:
 		n := int64(0)
-		if l := s.slot.List; l < len(env.Lists) && env.Lists[l].Contains(f.text(s.slot.Field), env.Now) {
+		if l := s.slot.List; l < len(env.Lists) && env.Lists[l].Contains(f.texts[s.column], env.Now) {
 			n = 1
 		}
 		return s.numCell(n)
@@ -182,37 +210,29 @@ func (s *slotIndex) look(env *Env, st *state) cell {
 func (s *slotIndex) plain(f *Facts) cell {
 	switch s.typ {
 	case String:
-		return s.textCell(f.text(s.slot.Field))
+		return s.textCell(f.texts[s.column])
 	case Float:
-		v, _ := f.FloatAt(s.slot.Field)
-		return s.numCell(logic.FloatKey(v))
+		return s.numCell(logic.FloatKey(math.Float64frombits(uint64(f.nums[s.column]))))
 	}
-	return s.numCell(f.num(s.slot.Field))
+	return s.numCell(f.nums[s.column])
 }
 
 // derived is a function of a fact.
 func (s *slotIndex) derived(f *Facts) cell {
-	i := s.slot.Field
 	switch s.slot.Func {
 	case logic.LenOf:
 		if s.field == Strings {
-			return s.numCell(int64(len(f.list(i))))
+			return s.numCell(int64(len(f.lists[s.column])))
 		}
-		return s.numCell(int64(utf8.RuneCountInString(f.text(i))))
+		return s.numCell(int64(utf8.RuneCountInString(f.texts[s.column])))
 	case logic.LowerOf:
-		return s.textCell(strings.ToLower(f.text(i)))
+		return s.textCell(strings.ToLower(f.texts[s.column]))
 	case logic.UpperOf:
-		return s.textCell(strings.ToUpper(f.text(i)))
+		return s.textCell(strings.ToUpper(f.texts[s.column]))
 	case logic.TrimOf:
-		return s.textCell(strings.TrimSpace(f.text(i)))
+		return s.textCell(strings.TrimSpace(f.texts[s.column]))
 	case logic.HourOf:
-		return s.numCell(hour(f.num(i)))
+		return s.numCell(hour(f.nums[s.column]))
 	}
-	return s.numCell(weekday(f.num(i)))
+	return s.numCell(weekday(f.nums[s.column]))
 }
-
-// text returns the present String fact of index i.
-func (f *Facts) text(i int) string { return f.texts[f.schema.slots[i].column] }
-
-// list returns the present Strings fact of index i.
-func (f *Facts) list(i int) []string { return f.lists[f.schema.slots[i].column] }
