@@ -16,6 +16,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/crypto/secret"
 )
 
 type kind uint8
@@ -102,10 +103,10 @@ type content struct{ pre, body, post []byte }
 // prepared is a key of the ring, ready for one scheme. It is safe for concurrent use.
 type prepared struct {
 	key    *keyring.Key
-	alg    *algorithm // nil: the key is of another kind
-	weak   string     // why its material must not be used
-	secret []byte     // of a symmetric key
-	macs   sync.Pool  // of *mac, keyed with secret
+	alg    *algorithm   // nil: the key is of another kind
+	weak   string       // why its material must not be used
+	secret secret.Bytes // of a symmetric key: what goes into the MAC
+	macs   sync.Pool    // of *mac, keyed with secret
 }
 
 // mac is a keyed hash that can be used again, with room for its sum.
@@ -126,8 +127,8 @@ func prepare(key *keyring.Key, alg *algorithm, text string) *prepared {
 	if !alg.symmetric() || key.Secret.Len() == 0 {
 		return p
 	}
-	p.alg, p.secret = alg, secretBytes(key.Secret.Reveal(), text)
-	if len(p.secret) < MinSecretBytes {
+	p.alg, p.secret = alg, secretBytes(key.Secret, text)
+	if p.secret.Len() < MinSecretBytes {
 		p.weak = "secret has fewer than 16 bytes"
 	}
 	return p
@@ -136,28 +137,25 @@ func prepare(key *keyring.Key, alg *algorithm, text string) *prepared {
 // secretBytes returns what goes into the MAC. A secret that is, as a whole, the text
 // in which the counterpart hands its secrets out is decoded; forms that random bytes
 // could have by accident are not looked for.
-func secretBytes(secret []byte, text string) []byte {
-	switch text {
-	case "hex":
-		if len(secret) == 64 {
-			if b, err := hex.AppendDecode(nil, secret); err == nil {
-				return b
-			}
-		}
-	case "base64":
-		if bytes.HasSuffix(secret, []byte("=")) {
-			if b, err := base64.StdEncoding.Strict().AppendDecode(nil, secret); err == nil {
-				return b
-			}
-		}
-	case "whsec":
-		if rest, ok := bytes.CutPrefix(secret, []byte("whsec_")); ok {
-			if b, err := base64.StdEncoding.Strict().AppendDecode(nil, rest); err == nil {
-				return b
-			}
-		}
+func secretBytes(key secret.Bytes, text string) secret.Bytes {
+	have := key.Reveal()
+	var decoded []byte
+	var err error
+	switch rest, prefixed := bytes.CutPrefix(have, []byte("whsec_")); {
+	case text == "hex" && len(have) == 64:
+		decoded, err = hex.AppendDecode(nil, have)
+	case text == "base64" && bytes.HasSuffix(have, []byte("=")):
+		decoded, err = base64.StdEncoding.Strict().AppendDecode(nil, have)
+	case text == "whsec" && prefixed:
+		decoded, err = base64.StdEncoding.Strict().AppendDecode(nil, rest)
+	default:
+		return key
 	}
-	return secret
+	defer clear(decoded)
+	if err != nil {
+		return key
+	}
+	return secret.NewBytes(decoded)
 }
 
 // unusable returns why the key must not be used now, "" when it may.
@@ -206,7 +204,7 @@ func (p *prepared) mac(c content) *mac {
 	if !ok {
 		m = new(mac)
 		if p.alg.kind == macKind {
-			m.Hash = hmac.New(p.alg.new, p.secret)
+			m.Hash = hmac.New(p.alg.new, p.secret.Reveal())
 		} else {
 			m.Hash = p.alg.new()
 		}
@@ -216,7 +214,7 @@ func (p *prepared) mac(c content) *mac {
 		c.writeTo(m)
 	}
 	if p.alg.kind != macKind {
-		m.Write(p.secret)
+		m.Write(p.secret.Reveal())
 	}
 	m.Sum(m.sum[:0])
 	return m

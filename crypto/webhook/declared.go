@@ -419,7 +419,7 @@ func (d *declared) finish(m *Message, s *state, now *instant) *Error {
 			return refusal
 		}
 	}
-	w := canon.NewWriter(nil).Object()
+	w := canon.NewWriter(make([]byte, 0, 64+len(s.id))).Object()
 	if s.id != "" {
 		w.Key("id").String(s.id)
 	}

@@ -26,7 +26,7 @@ const (
 	maxPublic        = 4   // the same under public keys, whose check takes a hundred times as long
 	maxParts         = 64  // of Scheme.Signed
 	maxBodyFields    = 256 // of a form, and values of a JSON body that is read before it is verified
-	defaultFieldBody = 32 << 10
+	defaultFieldBody = 24 << 10
 	maxBase          = 32 << 10 // of a signature base
 
 	maxAccountDigits = 32

@@ -19,7 +19,7 @@ type Options struct {
 	Keys    keyring.Lookup // required; for schemes whose messages name no key, a keyring.Ring, or what has a method Ring() *keyring.Ring
 	Skew    time.Duration  // how far clocks may differ: default that of the scheme, 60 s; at most 10 min
 	MaxAge  time.Duration  // how old a message may be: default that of the scheme, 5 min; at most 24 h
-	MaxBody int            // bytes, inclusive: default 256 KiB, or 32 KiB where the body is read before it is verified; at most 64 MiB
+	MaxBody int            // bytes, inclusive: default 256 KiB, or 24 KiB where the body is read before it is verified; at most 64 MiB
 	Route   string         // name of the route, for Message.Route
 	Origin  string         // RFC9421: "https://host" or "https://host:port" as the sender addresses us; default https and the Host header
 

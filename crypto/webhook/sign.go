@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"cmp"
-	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -26,7 +25,7 @@ type SignerOptions struct {
 	Scheme Scheme            // required
 	KeyID  string            // id of the key, where messages name one
 	Secret secret.Bytes      // for algorithms with a shared secret, in the forms that a ring takes
-	Key    crypto.Signer     // for the others
+	Key    keyring.Private   // for the others
 	Origin string            // RFC9421: as in Options
 	Covers []string          // RFC9421: components in order, such as "@method" or `"@query-param";name="id"`; default @method, @path, @query, content-digest
 	Claims map[string]string // Compact: claims beside iat, exp, iss and the body's hash
@@ -56,7 +55,7 @@ func NewSigner(o SignerOptions) (*Signer, error) {
 	o.Life = cmp.Or(o.Life, 5*time.Second)
 	bad := func(text string) (*Signer, error) { return nil, fmt.Errorf("%w: %s", ErrOptions, text) }
 	key := keyring.Key{ID: cmp.Or(o.KeyID, "signer"), Use: keyring.UseVerify, Secret: o.Secret}
-	if o.Key != nil {
+	if !o.Key.IsZero() {
 		key.Public = o.Key.Public()
 	}
 	g := &Signer{o: o, plan: plan}
@@ -69,10 +68,14 @@ func NewSigner(o SignerOptions) (*Signer, error) {
 		return bad("KeyID has a quotation mark")
 	case o.Origin != "" && !isOrigin(o.Origin):
 		return bad("Origin is not https://host or https://host:port in lower case")
-	case (o.Key == nil) == (o.Secret.Len() == 0):
+	case o.Key.IsZero() == (o.Secret.Len() == 0):
 		return bad("one of Secret and Key is wanted")
 	case s.Signature.Form == Compact:
-		if err := jose.CheckKey(string(s.Algorithm), g.material()); err != nil {
+		var material any = o.Secret
+		if !o.Key.IsZero() {
+			material = key.Public
+		}
+		if err := jose.CheckKey(string(s.Algorithm), material); err != nil {
 			return bad(err.Error())
 		}
 		return g, nil
@@ -84,12 +87,12 @@ func NewSigner(o SignerOptions) (*Signer, error) {
 	return g, nil
 }
 
-// material is the key as package jose checks it.
+// material is the key as package jose signs with it.
 func (g *Signer) material() any {
-	if g.o.Key != nil {
-		return g.o.Key.Public()
+	if g.o.Key.IsZero() {
+		return g.o.Secret
 	}
-	return g.o.Secret
+	return g.o.Key.Reveal()
 }
 
 // Sign returns a copy of the request with its signature, and what belongs to it
@@ -128,10 +131,10 @@ func set(header map[string][]string, name, value string) {
 // signature returns the signature of the content.
 func (g *Signer) signature(what content) ([]byte, error) {
 	if !g.key.alg.symmetric() {
-		return jose.SignBytes(g.key.alg.jose, g.o.Key, what.bytes())
+		return jose.SignBytes(g.key.alg.jose, g.material(), what.bytes())
 	}
 	if g.key.alg.kind == bearerKind {
-		return g.key.secret, nil
+		return bytes.Clone(g.key.secret.Reveal()), nil
 	}
 	m := g.key.mac(what)
 	defer g.key.macs.Put(m)
@@ -283,11 +286,7 @@ func (g *Signer) signCompact(r Request, now time.Time) (Request, error) {
 	if g.o.KeyID != "" {
 		header = append(jose.Header{jose.Text("kid", g.o.KeyID)}, header...)
 	}
-	var key any = g.o.Key
-	if g.o.Key == nil {
-		key = g.o.Secret
-	}
-	token, err := jose.Sign(string(g.o.Scheme.Algorithm), key, header, w.EndObject().Bytes())
+	token, err := jose.Sign(string(g.o.Scheme.Algorithm), g.material(), header, w.EndObject().Bytes())
 	if err != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
