@@ -61,3 +61,21 @@ func TestGoldenFailsOnADifference(t *testing.T) {
 		t.Error("a missing golden file passed")
 	}
 }
+
+func TestMutationsDifferFromTheirMessage(t *testing.T) {
+	const msg = `{"a":"YWJj.ZGVm-_"}`
+	all := testutil.Mutations([]byte(msg), 2000, 1)
+	kinds := map[string]bool{}
+	for _, m := range all {
+		if string(m) == msg {
+			t.Fatal("a mutation is the message")
+		}
+		kinds[string(m)] = true
+	}
+	if len(all) != 2000 || len(kinds) < 500 {
+		t.Errorf("%d mutations, %d of them different", len(all), len(kinds))
+	}
+	if again := testutil.Mutations([]byte(msg), 2000, 1); string(again[1999]) != string(all[1999]) {
+		t.Error("the same seed gives others")
+	}
+}
