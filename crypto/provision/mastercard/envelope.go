@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/subtle"
@@ -107,13 +108,16 @@ func NewSealer(o SealOptions) (*Sealer, error) {
 // Seal returns the JSON object that stands as encryptedPayload (or cardInfo), under
 // a key and an initialization vector of its own. The plaintext is one JSON value, in
 // UTF-8; it is not changed, and not kept. It is ErrTooLarge beyond MaxPlaintext, and
-// ErrOptions when it is no strict JSON.
+// ErrOptions when it is no strict JSON. GCM is ErrFIPS in FIPS 140-only mode.
 func (s *Sealer) Seal(plaintext []byte) ([]byte, error) {
 	if len(plaintext) > MaxPlaintext {
 		return nil, ErrTooLarge
 	}
 	if !isJSON(plaintext) {
 		return nil, code.Wrap(ErrOptions, "the plaintext is no strict JSON value")
+	}
+	if s.o.Mode == UnverifiedGCM && fips140.Enforced() {
+		return nil, ErrFIPS // that mode lets the module alone choose IVs
 	}
 	key := random(s.o.KeyBits / 8)
 	defer clear(key)

@@ -12,6 +12,8 @@ var (
 	ErrUnverified = code.New(code.Unverified, "mastercard: format is unverified and was not asked for")
 	// ErrTooLarge: a plaintext is longer than MaxPlaintext.
 	ErrTooLarge = code.New(code.Limit, "mastercard: plaintext is too large")
+	// ErrFIPS: the process runs with GODEBUG=fips140=only, in which this is not offered.
+	ErrFIPS = code.New(code.FIPS, "mastercard: not offered in FIPS 140-only mode")
 	// ErrOpen is the one answer to every envelope that cannot be opened: the text is
 	// constant. What was wrong is behind the method Detail() string, for the record.
 	ErrOpen = code.New(code.Decryption, "mastercard: envelope cannot be opened")

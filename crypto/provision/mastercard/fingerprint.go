@@ -1,6 +1,7 @@
 package mastercard
 
 import (
+	"crypto/fips140"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -18,8 +19,12 @@ import (
 
 // CertificateSHA1 returns the fingerprint of older MDES integrations: the SHA-1 of a
 // certificate's DER bytes in lower-case hex. (It names a key and protects nothing.)
-// An error wraps ErrKey: the bytes are no single DER value, PEM for example.
+// An error wraps ErrKey: the bytes are no single DER value, PEM for example; or ErrFIPS,
+// since SHA-1 is not approved.
 func CertificateSHA1(der []byte) (string, error) {
+	if fips140.Enforced() {
+		return "", ErrFIPS
+	}
 	if err := checkDER(der); err != nil {
 		return "", err
 	}

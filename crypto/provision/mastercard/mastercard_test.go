@@ -101,6 +101,19 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// TestMutationsAreRefused: of what is authenticated. CBC without a tag is not: there a
+// change of a block can leave strict JSON, which is said in the package's comment.
+func TestMutationsAreRefused(t *testing.T) {
+	setup, cases := provisiontest.Load(t, vectors)
+	var authenticated []provisiontest.Case
+	for _, c := range cases {
+		if c.Format == "mastercard_jwe" || strings.Contains(c.Payload, `"GCM"`) {
+			authenticated = append(authenticated, c)
+		}
+	}
+	provisiontest.Mutate(t, authenticated, mastercard.ErrOpen, openers(t, setup))
+}
+
 // TestFingerprintsAreThePublishedOnes: of Mastercard's public test certificate.
 func TestFingerprintsAreThePublishedOnes(t *testing.T) {
 	text := testutil.Read(t, "../testdata/mastercard-test-key.txt")

@@ -74,6 +74,15 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+func TestMutationsAreRefused(t *testing.T) {
+	setup, cases := provisiontest.Load(t, vectors)
+	open := map[string]func([]byte) ([]byte, error){}
+	for name, f := range openers(t, setup) {
+		open[name] = func(b []byte) ([]byte, error) { return f(string(b)) }
+	}
+	provisiontest.Mutate(t, cases, visa.ErrOpen, open)
+}
+
 // TestThePayloadIsTheKnownAnswer: the plaintext of the known answer, and its header but
 // for the key wrap's IV and tag, come out byte for byte.
 func TestThePayloadIsTheKnownAnswer(t *testing.T) {

@@ -3,6 +3,7 @@ package openpgp
 import (
 	"bytes"
 	"crypto"
+	"crypto/fips140"
 	"io"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ var (
 	ErrKey = code.New(code.ProvisionKey, "openpgp: key is not usable")
 	// ErrTooLarge: a plaintext is longer than MaxPlaintext.
 	ErrTooLarge = code.New(code.Limit, "openpgp: plaintext is too large")
+	// ErrFIPS: the process runs with GODEBUG=fips140=only; OpenPGP's integrity check is SHA-1.
+	ErrFIPS = code.New(code.FIPS, "openpgp: not offered in FIPS 140-only mode")
 	// ErrOpen is the one answer to every message that cannot be opened: the text is
 	// constant. What was wrong is behind the method Detail() string, for the record.
 	ErrOpen = code.New(code.Decryption, "openpgp: message cannot be opened")
@@ -51,8 +54,11 @@ type Sealer struct {
 
 // NewSealer reads the keys, which must be good at now: RSA of at least 2048 bits or
 // an elliptic curve, neither expired nor revoked, marked as keys that may sign, or
-// encrypt communications. An error wraps ErrKey.
+// encrypt communications. An error wraps ErrKey, or is ErrFIPS.
 func NewSealer(o SealOptions, now time.Time) (*Sealer, error) {
+	if fips140.Enforced() {
+		return nil, ErrFIPS
+	}
 	signers, err := readKeys(o.SigningKey, "SigningKey")
 	if err != nil {
 		return nil, err
@@ -201,8 +207,11 @@ type Opener struct {
 	keys func() (ring openpgp.EntityList, signers map[uint64]bool)
 }
 
-// NewOpener reads the keys. An error wraps ErrKey.
+// NewOpener reads the keys. An error wraps ErrKey, or is ErrFIPS.
 func NewOpener(o OpenOptions) (*Opener, error) {
+	if fips140.Enforced() {
+		return nil, ErrFIPS
+	}
 	ring, err := readKeys(o.Key, "Key")
 	if err != nil {
 		return nil, err

@@ -3,9 +3,11 @@ package openpgp_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/fips140"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +24,7 @@ import (
 	"github.com/issuant/issuant/crypto/provision/googlepay/openpgp"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/testutil"
 )
 
 func Example() {
@@ -91,7 +94,15 @@ func newOpener(t *testing.T, google, issuer pair) *openpgp.Opener {
 	return o
 }
 
-var issuer, google, stranger = keyPair("issuer", nil), keyPair("google", nil), keyPair("stranger", nil)
+// issuer, google and stranger are for all tests; in FIPS 140-only
+// mode none can be made.
+var issuer, google, stranger pair
+
+func init() {
+	if !fips140.Enforced() {
+		issuer, google, stranger = keyPair("issuer", nil), keyPair("google", nil), keyPair("stranger", nil)
+	}
+}
 
 func TestOpensWhatItSealsAlsoWhenManySealAtOnce(t *testing.T) {
 	both := pair{public: append(bytes.Clone(google.public), stranger.public...)}
@@ -328,6 +339,55 @@ func TestGnuPGOpensWhatWeSeal(t *testing.T) {
 	}
 }
 
+// TestGnuPGOpensAThousandCards: random cards, through the builder of the object.
+func TestGnuPGOpensAThousandCards(t *testing.T) {
+	gpg := gnupg(t)
+	curve := func(c *packet.Config) { c.Algorithm = packet.PubKeyAlgoEdDSA } // RSA is slow in gpg's agent
+	issuer, google := keyPair("issuer", curve), keyPair("google", curve)
+	gpg(google.private, "--import")
+	gpg(issuer.public, "--import")
+	object, err := googlepay.NewUnverifiedCard(googlepay.UnverifiedCardOptions{PGP: newSealer(t, issuer, google)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, dir := rand.New(rand.NewPCG(7, 2)), t.TempDir()
+	args := []string{"--multifile", "--decrypt"}
+	var want []string
+	for i := range 1000 {
+		digits := make([]byte, 12+r.IntN(8))
+		for j := range digits {
+			digits[j] = '0' + byte(r.IntN(10))
+		}
+		pan, err := secret.ParsePAN(digits)
+		for d := byte('0'); err != nil; d++ {
+			digits[len(digits)-1] = d
+			pan, err = secret.ParsePAN(digits)
+		}
+		month, year := 1+r.IntN(12), 2030+r.IntN(20)
+		text, err := object.Build(&card.Card{PAN: pan, Expiry: card.Expiry{Year: year, Month: month}}, fmt.Sprintf("session-%d", i), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := base64.StdEncoding.DecodeString(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, fmt.Sprintf("%d.gpg", i))
+		if err := os.WriteFile(file, message, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, file)
+		want = append(want, fmt.Sprintf(`{"protocolHeader":{"version":1},"validationContext":{"serverSessionId":"session-%d"},"paymentCard":{"accountNumber":"%s","expiryMonth":"%02d","expiryYear":"%02d"}}`, i, digits, month, year%100))
+	}
+	gpg(nil, args...)
+	for i := range want {
+		got, err := os.ReadFile(filepath.Join(dir, fmt.Sprint(i)))
+		if err != nil || string(got) != want[i] {
+			t.Fatalf("card %d: %s %v, want %s", i, got, err, want[i])
+		}
+	}
+}
+
 // TestWeOpenWhatGnuPGSeals: with keys that GnuPG made, too.
 func TestWeOpenWhatGnuPGSeals(t *testing.T) {
 	gpg := gnupg(t)
@@ -381,4 +441,17 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("%q %v", got, err)
 		}
 	})
+}
+
+// TestInFIPSOnlyMode: OpenPGP refuses with a code.
+func TestInFIPSOnlyMode(t *testing.T) {
+	if !testutil.InFIPSOnly(t) {
+		return
+	}
+	if _, err := openpgp.NewSealer(openpgp.SealOptions{}, now); !errors.Is(err, openpgp.ErrFIPS) {
+		t.Errorf("sealing: %v", err)
+	}
+	if _, err := openpgp.NewOpener(openpgp.OpenOptions{}); !errors.Is(err, openpgp.ErrFIPS) {
+		t.Errorf("opening: %v", err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,35 @@ func Card(tb testing.TB, r *rand.Rand, min int) *card.Card {
 		c.CVV2 = secret.NewText(cvv)
 	}
 	return c
+}
+
+// Mutate feeds mutations of every message that opens to its opener: each is refused
+// with the one answer, or opens to the same plaintext. Ten thousand of each under
+// ISSUANT_SOAK, else fewer of those that cost an RSA operation.
+func Mutate(t *testing.T, cases []Case, refusal error, open map[string]func([]byte) ([]byte, error)) {
+	t.Helper()
+	n := 400
+	if os.Getenv("ISSUANT_SOAK") == "1" {
+		n = 10_000
+	}
+	for i, c := range cases {
+		if c.Expect != "ok" {
+			continue
+		}
+		same := 0
+		for _, m := range testutil.Mutations([]byte(c.Payload), n, uint64(i)) {
+			got, err := open[c.Format](m)
+			switch {
+			case err == nil && string(got) == c.Plaintext:
+				same++
+			case err == nil:
+				t.Errorf("%s: %q opened to %q", c.ID, m, got)
+			case err.Error() != refusal.Error() || got != nil:
+				t.Errorf("%s: %q: %v", c.ID, m, err)
+			}
+		}
+		t.Logf("%s: %d mutations, %d of them the same message", c.ID, n, same)
+	}
 }
 
 // Receive gives lines to the receiver in Node.js, testdata/receive.mjs, and returns its
