@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -93,7 +94,12 @@ func packOf(tb testing.TB, kind ruleset.Kind, n int) *rules.Pack {
 
 func newIssuant(tb testing.TB, kind ruleset.Kind, n int) *issuant {
 	tb.Helper()
-	e := &issuant{pack: packOf(tb, kind, n), effects: effectsOf(ruleset.Rules(n, kind))}
+	return issuantOf(tb, packOf(tb, kind, n), kind)
+}
+
+func issuantOf(tb testing.TB, p *rules.Pack, kind ruleset.Kind) *issuant {
+	tb.Helper()
+	e := &issuant{pack: p, effects: effectsOf(ruleset.Rules(len(p.Manifest().Rules), kind))}
 	var err error
 	e.decoder, err = rules.NewDecoder(e.pack.Schema(), rules.DecoderOptions{Fields: e.pack.Reads()})
 	if err != nil {
@@ -221,15 +227,13 @@ func slowEach(n int) int { return max(2, min(events, 10000/n)) }
 func BenchmarkRules(b *testing.B) {
 	for _, n := range ruleset.Sizes() {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			ours, theirs := newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n)
-			var d decision
-			a := &turn{each: events, engine: func(i int) { ours.decide(i, &d) }}
-			t := &turn{each: slowEach(n), engine: func(i int) { theirs.decide(i, &d) }}
-			b.ResetTimer()
-			weigh(b, a, t)
-			b.ReportMetric(t.perEvent()/a.perEvent(), "x-expr")
-			b.ReportMetric(a.perEvent(), "ns/event")
-			b.ReportMetric(t.perEvent(), "ns/expr")
+			x := against(b, evaluated, n, newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n), decide)
+			switch n {
+			case 1000:
+				evaluate1000.set(x)
+			case 10000:
+				evaluate10000.set(x)
+			}
 		})
 	}
 }
@@ -239,26 +243,100 @@ func BenchmarkRules(b *testing.B) {
 func BenchmarkRulesFromJSON(b *testing.B) {
 	for _, n := range ruleset.Sizes() {
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			ours, theirs := newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n)
-			var d decision
-			a := &turn{each: events, engine: func(i int) { ours.decideJSON(bodies970()[i], &d) }}
-			t := &turn{each: slowEach(n), engine: func(i int) { theirs.decideJSON(bodies970()[i], &d) }}
-			b.ResetTimer()
-			weigh(b, a, t)
-			b.ReportMetric(t.perEvent()/a.perEvent(), "x-expr")
-			b.ReportMetric(a.perEvent(), "ns/event")
-			b.ReportMetric(t.perEvent(), "ns/expr")
+			x := against(b, read, n, newIssuant(b, ruleset.Plain, n), newExprStruct(b, ruleset.Plain, n), decideJSON)
+			switch n {
+			case 1:
+				fromJSON1.set(x)
+			case 1000:
+				fromJSON1000.set(x)
+			case 10000:
+				fromJSON10000.set(x)
+			}
 		})
 	}
+}
+
+// BenchmarkRulesVariants are sets that are harder for an index.
+func BenchmarkRulesVariants(b *testing.B) {
+	for _, v := range []struct {
+		kind ruleset.Kind
+		to   *figure
+	}{{ruleset.Beside1, beside1}, {ruleset.Alone1, alone1}, {ruleset.Beside10, beside10}, {ruleset.Alone10, alone10}, {ruleset.Overlap, overlap}} {
+		b.Run("rules=10000/set="+v.kind.Name, func(b *testing.B) {
+			v.to.set(against(b, nil, 10000, newIssuant(b, v.kind, 10000), newExprStruct(b, v.kind, 10000), decide))
+		})
+	}
+}
+
+// BenchmarkRulesGrowth: ten times as many rules, on the same events.
+func BenchmarkRulesGrowth(b *testing.B) {
+	few, many := newIssuant(b, ruleset.Plain, 1000), newIssuant(b, ruleset.Plain, 10000)
+	var d decision
+	x, y := decide(few, &d, events), decide(many, &d, events)
+	b.ResetTimer()
+	weigh(b, x, y)
+	growth.set(y.perEvent() / x.perEvent())
+	b.ReportMetric(growth.got, "x-1000")
+	b.ReportMetric(x.perEvent(), "ns/1000")
+	b.ReportMetric(y.perEvent(), "ns/10000")
+}
+
+// BenchmarkRivals evaluates with each of the other engines in turns.
+func BenchmarkRivals(b *testing.B) {
+	for _, n := range ruleset.Sizes() {
+		for _, rival := range rivals {
+			if rival.name == exprOnStruct || n > rival.most {
+				continue
+			}
+			b.Run(fmt.Sprintf("rules=%d/%s", n, strings.ReplaceAll(rival.name, ", ", "-")), func(b *testing.B) {
+				theirs := rival.make(b, ruleset.Plain, n)
+				var d decision
+				x, y := decide(newIssuant(b, ruleset.Plain, n), &d, events), decide(theirs, &d, slowEach(n))
+				b.ResetTimer()
+				weigh(b, x, y)
+				evaluated.set(rival.name, n, y.perEvent())
+				b.ReportMetric(y.perEvent()/x.perEvent(), "x-issuant")
+				b.ReportMetric(y.perEvent(), "ns/event")
+			})
+		}
+	}
+}
+
+func decide(p peer, d *decision, each int) *turn {
+	return &turn{each: each, engine: func(i int) { p.decide(i, d) }}
+}
+
+func decideJSON(p peer, d *decision, each int) *turn {
+	bodies, r := bodies970(), p.(reader)
+	return &turn{each: each, engine: func(i int) { r.decideJSON(bodies[i], d) }}
+}
+
+// against weighs Issuant and expr in turns and returns how many times longer expr takes.
+func against(b *testing.B, to *matrix, n int, ours, theirs peer, do func(peer, *decision, int) *turn) float64 {
+	var d decision
+	x, y := do(ours, &d, events), do(theirs, &d, slowEach(n))
+	b.ResetTimer()
+	weigh(b, x, y)
+	if to != nil {
+		to.set(ourName, n, x.perEvent())
+		to.set(exprOnStruct, n, y.perEvent())
+	}
+	b.ReportMetric(y.perEvent()/x.perEvent(), "x-expr")
+	b.ReportMetric(x.perEvent(), "ns/event")
+	b.ReportMetric(y.perEvent(), "ns/expr")
+	return y.perEvent() / x.perEvent()
 }
 
 // TestRulesGiveTheSameDecisions holds every engine to the same matches on the same events.
 func TestRulesGiveTheSameDecisions(t *testing.T) {
 	for _, kind := range ruleset.AllKinds {
 		for _, n := range []int{1, 10, 100, 1000} {
+			if n != 1000 && kind.Name != ruleset.Plain.Name {
+				continue
+			}
 			ours := newIssuant(t, kind, n)
 			for _, rival := range rivals {
-				if rival.name == "plain Go" && kind.Name != ruleset.Plain.Name {
+				if rival.name == plainGo && kind.Name != ruleset.Plain.Name {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s/rules=%d/%s", kind.Name, n, rival.name), func(t *testing.T) {

@@ -146,7 +146,7 @@ func (k Kind) spoiled(r *rand.Rand, c Cond) Cond {
 	case draw < k.Beside:
 		return And{c, beside}
 	case draw < k.Beside+k.Alone:
-		return Matches{"card.bin", fmt.Sprintf("^[45][0-9]*%03d$", digits)}
+		return Matches{"card.bin", fmt.Sprintf("^[45][0-9]{4}%03d$", digits)}
 	}
 	return c
 }

@@ -1,0 +1,196 @@
+package benchmarks
+
+import (
+	"math"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/expr-lang/expr"
+
+	"github.com/issuant/issuant/benchmarks/ruleset"
+	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/compile"
+)
+
+// maxMemory is what a loaded pack of 10,000 rules may take.
+const maxMemory = 64 << 20
+
+// heap is the memory in use, garbage aside.
+func heap() uint64 {
+	var m runtime.MemStats
+	for range 3 { // what a finalizer or a pool holds goes in the second round
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// loadedMemory is the memory that a pack takes after Load.
+func loadedMemory(tb testing.TB, bin []byte) float64 {
+	tb.Helper()
+	before := heap()
+	p := load(tb, bin)
+	after := heap()
+	runtime.KeepAlive(p)
+	return float64(after) - float64(before)
+}
+
+func load(tb testing.TB, bin []byte) *rules.Pack {
+	tb.Helper()
+	p, err := rules.Load(bin, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// BenchmarkPackMemory is also a gate: see TestLoadedPackIsSmall.
+func BenchmarkPackMemory(b *testing.B) {
+	bin := packOf(b, ruleset.Plain, 10000).Encode()
+	memory.set(loadedMemory(b, bin) / (1 << 20))
+	b.ReportMetric(memory.got, "MiB")
+	b.ReportMetric(float64(len(bin))/(1<<20), "MiB-binary")
+	b.ReportMetric(0, "ns/op")
+}
+
+// heavy lets whole operations take turns, a few times at most, whatever b.N is; it
+// returns the medians of the CPU time that the process takes, its collector included.
+func heavy(b *testing.B, most int, sides ...func()) []float64 {
+	took := make([][]time.Duration, len(sides))
+	for range min(b.N, most) {
+		for i, side := range sides {
+			runtime.GC()
+			took[i] = append(took[i], timedWhole(side))
+		}
+	}
+	medians := make([]float64, len(sides))
+	for i := range sides {
+		medians[i] = median(took[i])
+	}
+	b.ReportMetric(0, "ns/op")
+	return medians
+}
+
+// BenchmarkCompileRules compiles 10,000 rules: a pack from its YAML, its conditions
+// alone, the same in expr; and loads the pack's binary form.
+func BenchmarkCompileRules(b *testing.B) {
+	list := ruleset.Rules(10000, ruleset.Plain)
+	files := ruleset.Pack(list)
+	p := packOf(b, ruleset.Plain, 10000)
+	bin := p.Encode()
+	b.ResetTimer()
+	t := heavy(b, 7, func() {
+		if _, err := compile.FS(files, compile.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		if _, _, err := (compile.Compiler{}).CompileManifest(p.Manifest()); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		exprPrograms(b, list, expr.Env(ruleset.Event{}), expr.AsBool())
+	}, func() {
+		load(b, bin)
+	})
+	whole, conds, theirs, loaded := t[0], t[1], t[2], t[3]
+	compiling.set(whole / theirs)
+	conditions.set(conds / theirs)
+	loading.set(whole / loaded)
+	edit.set(whole / 1e6)
+	b.ReportMetric(whole/theirs, "x-expr")
+	b.ReportMetric(conds/theirs, "x-expr-conditions")
+	b.ReportMetric(whole/loaded, "x-load")
+	for name, ns := range map[string]float64{"ms-pack": whole, "ms-conditions": conds, "ms-expr": theirs, "ms-load": loaded} {
+		b.ReportMetric(ns/1e6, name)
+	}
+}
+
+// BenchmarkCompileRivals compiles 1,000 rules with CEL and OPA.
+func BenchmarkCompileRivals(b *testing.B) {
+	list := ruleset.Rules(1000, ruleset.Plain)
+	files, env := ruleset.Pack(list), celEnv(b)
+	b.ResetTimer()
+	t := heavy(b, 7, func() {
+		if _, err := compile.FS(files, compile.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}, func() { celPrograms(b, env, list) }, func() { opaQuery(b, list) })
+	againstCEL.set(t[1] / t[0])
+	againstOPA.set(t[2] / t[0])
+	b.ReportMetric(t[1]/t[0], "CEL/issuant")
+	b.ReportMetric(t[2]/t[0], "OPA/issuant")
+}
+
+// TestLoadedPackIsSmall gates the memory of a pack of 10,000 rules, and holds the
+// loaded pack to the decisions of the compiled one.
+func TestLoadedPackIsSmall(t *testing.T) {
+	p := packOf(t, ruleset.Plain, 10000)
+	bin := p.Encode()
+	n := loadedMemory(t, bin)
+	t.Logf("%.1f MiB, of a binary of %.1f MiB", n/(1<<20), float64(len(bin))/(1<<20))
+	if n > maxMemory {
+		t.Errorf("a loaded pack of 10,000 rules takes %.1f MiB, more than %d", n/(1<<20), maxMemory>>20)
+	}
+	compiled, loaded := issuantOf(t, p, ruleset.Plain), issuantOf(t, load(t, bin), ruleset.Plain)
+	agree(t, compiled, loaded, events)
+}
+
+// TestDecisionsAllocateNothing gates the memory of decisions, from JSON or decoded.
+// Clauses that run on expr's VM allocate there, two pieces each.
+func TestDecisionsAllocateNothing(t *testing.T) {
+	for _, n := range ruleset.Sizes() {
+		if got := allocationsOf(t, ruleset.Plain, n); got != 0 {
+			t.Errorf("%d rules: %v allocations in %d decisions", n, got, 2*events)
+		}
+	}
+	if got := allocationsOf(t, ruleset.Overlap, 1000); got != 0 {
+		t.Errorf("overlapping rules: %v allocations in %d decisions", got, 2*events)
+	}
+}
+
+// allocationsOf is the number of allocations in deciding on all events, decoded and
+// from JSON, once the memory that is used again has grown.
+func allocationsOf(tb testing.TB, kind ruleset.Kind, n int) float64 {
+	e := newIssuant(tb, kind, n)
+	var d decision
+	return testing.AllocsPerRun(1, func() {
+		for i := range events {
+			e.decide(i, &d)
+			e.decideJSON(bodies970()[i], &d)
+		}
+	})
+}
+
+// BenchmarkAllocations tells what TestDecisionsAllocateNothing gates.
+func BenchmarkAllocations(b *testing.B) {
+	most := 0.0
+	for _, n := range ruleset.Sizes() {
+		most = max(most, allocationsOf(b, ruleset.Plain, n)/(2*events))
+	}
+	allocations.set(most)
+	b.ReportMetric(most, "allocs/decision")
+	b.ReportMetric(0, "ns/op")
+}
+
+// TestCountedCostStaysBelowTheStaticOne holds every decision to what the pack may cost
+// at worst.
+func TestCountedCostStaysBelowTheStaticOne(t *testing.T) {
+	const n = 1000
+	for _, kind := range ruleset.AllKinds {
+		e := newIssuant(t, kind, n)
+		worst, low, high := int64(0), int64(math.MaxInt64), int64(0)
+		for i := range n {
+			worst += e.pack.Condition(i).Cost()
+		}
+		var d decision
+		for i := range events {
+			e.decide(i, &d)
+			low, high = min(low, e.run.Cost), max(high, e.run.Cost)
+		}
+		if high > worst || low < n {
+			t.Errorf("%s: decisions cost %d to %d, the static cost is %d", kind.Name, low, high, worst)
+		}
+		t.Logf("%s: %d to %d, at most %d", kind.Name, low, high, worst)
+	}
+}
