@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"reflect"
 	"runtime"
@@ -366,7 +365,7 @@ func TestProjectionIsAsStrict(t *testing.T) {
 func TestDecoderRefusesOptions(t *testing.T) {
 	for _, opt := range []rules.DecoderOptions{
 		{Fields: []string{"card.colour"}}, {Fields: []string{"card"}}, {Reserved: "Guards"}, {Reserved: "a.b"},
-		{MaxBytes: -1}, {MaxDepth: 1025}, {MaxValues: math.MaxInt32 + 1},
+		{MaxBytes: -1}, {MaxDepth: 1025}, {MaxDepth: -1}, {MaxValues: -1},
 	} {
 		if d, err := rules.NewDecoder(rules.EventV1(), opt); d != nil || !errors.Is(err, rules.ErrDecoder) || code.Of(err) != code.Decoder {
 			t.Errorf("%+v: %v", opt, err)
