@@ -76,15 +76,7 @@ func NewBinding[T any](s *Schema) (*Binding[T], error) {
 func (b *Binding[T]) Set(dst *Facts, v *T) error { return b.set(dst, unsafe.Pointer(v)) }
 
 // Fields returns the names of the fields that T binds, in the order of the schema.
-func (b *Binding[T]) Fields() []string {
-	names := []string{}
-	for i, yes := range b.fields {
-		if yes {
-			names = append(names, b.schema.fields[i].Name)
-		}
-	}
-	return names
-}
+func (b *Binding[T]) Fields() []string { return b.schema.marked(b.fields) }
 
 // binder is a Binding without its type.
 type binder struct {

@@ -27,7 +27,7 @@ type DecoderOptions struct {
 	SkipUnknown bool
 
 	MaxBytes  int // of a text, inclusive; 0 means 1 MiB (strictjson.DefaultMaxBytes)
-	MaxDepth  int // containers within each other, 2 to 1024, inclusive; 0 means 64
+	MaxDepth  int // containers within each other, at most 1024, inclusive; 0 means 64
 	MaxValues int // values of any kind, inclusive; 0 means 131,072
 }
 
@@ -134,10 +134,15 @@ func (p *Pack) Reads() []string {
 	if p.idField >= 0 {
 		read[p.idField] = true
 	}
+	return p.Schema().marked(read)
+}
+
+// marked returns the names of the fields that are marked, by index.
+func (s *Schema) marked(by []bool) []string {
 	names := []string{}
-	for i, yes := range read {
+	for i, yes := range by {
 		if yes {
-			names = append(names, p.Schema().fields[i].Name)
+			names = append(names, s.fields[i].Name)
 		}
 	}
 	return names
@@ -177,8 +182,7 @@ func (s *scanner) run() (Passed, error) {
 	return s.passed, nil
 }
 
-// DecodeNew is Decode into new facts, which hold text and are bound by no rule of
-// life-time.
+// DecodeNew is Decode into new facts, which hold text and are bound by no such rule.
 func (d *Decoder) DecodeNew(text string) (*Facts, Passed, error) {
 	f := NewFacts(d.schema)
 	s := scanner{b: unsafe.Slice(unsafe.StringData(text), len(text)), d: d, f: f, after: d.after}
