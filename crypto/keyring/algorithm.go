@@ -67,7 +67,7 @@ func (k *Key) checkSecret() string {
 	case known && want.exact:
 		return ""
 	}
-	least := MinSecretBytes
+	least := MinSecret(k.Scheme)
 	// Webhook schemes may write HS256 for their own HMAC, with secrets as short as these.
 	if known && k.Scheme == "" {
 		least = want.n

@@ -22,7 +22,21 @@ const (
 	MinRSAExponent = keycheck.MinRSAExponent // 2^16 + 1
 	MaxRSAExponent = keycheck.MaxRSAExponent // 2^31 - 1
 	MinSecretBytes = 16                      // of any secret; one whose algorithm is that of a JWS has at least 32
+
+	// MinPasswordBytes is the bound for keys of PasswordScheme in the place of
+	// MinSecretBytes: its secret is a password that the counterpart's form takes, no key
+	// of an HMAC, and the one of its published example has eight characters.
+	MinPasswordBytes = 8
+	PasswordScheme   = "trust-payments"
 )
+
+// MinSecret returns how long a secret for a scheme is at least.
+func MinSecret(scheme string) int {
+	if scheme == PasswordScheme {
+		return MinPasswordBytes
+	}
+	return MinSecretBytes
+}
 
 // Use says what a key is for. The zero Use is none: such a key is refused.
 type Use uint8

@@ -136,6 +136,20 @@ func TestKeysWithoutUseOrMaterialAreRefused(t *testing.T) {
 	}
 }
 
+func TestPasswordsOfTheirSchemeMayBeShorter(t *testing.T) {
+	for scheme, least := range map[string]int{"": 16, "github": 16, keyring.PasswordScheme: 8} {
+		for _, n := range []int{least - 1, least} {
+			r, err := keyring.NewRing(keyring.Key{ID: "k", Use: keyring.UseVerify, Scheme: scheme, Secret: secret.NewBytes(make([]byte, n))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k, _ := r.Lookup("k"); (k.Refused == "") != (n >= least) {
+				t.Errorf("scheme %q, %d bytes: %q", scheme, n, k.Refused)
+			}
+		}
+	}
+}
+
 func TestUsable(t *testing.T) {
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 	base := good("k")

@@ -128,8 +128,8 @@ func prepare(key *keyring.Key, alg *algorithm, text string) *prepared {
 		return p
 	}
 	p.alg, p.secret = alg, secretBytes(key.Secret, text)
-	if p.secret.Len() < MinSecretBytes {
-		p.weak = "secret has fewer than 16 bytes"
+	if p.secret.Len() < keyring.MinSecret(key.Scheme) {
+		p.weak = "secret is too short"
 	}
 	return p
 }

@@ -15,6 +15,7 @@ import (
 type compact struct {
 	*common
 	plan
+	headers jose.Headers
 }
 
 func isCompactAlgorithm(a Algorithm) bool {
@@ -28,7 +29,7 @@ func (v *compact) open(m *Message, of *Verifier, r Request, now time.Time) *Erro
 	if refusal != nil {
 		return refusal
 	}
-	jws, err := jose.Parse(token)
+	jws, err := v.headers.Parse(token)
 	if err != nil {
 		return fromJOSE(err)
 	}
@@ -37,8 +38,10 @@ func (v *compact) open(m *Message, of *Verifier, r Request, now time.Time) *Erro
 		refusal.keyID = saneKeyID(jws.KeyID)
 		return refusal
 	}
-	var buf state
-	m.sign(&buf, content{pre: m.claims}, "")
+	v.headers.Keep(&jws)
+	s := newState(0, 0)
+	defer s.release()
+	m.sign(s, content{pre: m.claims}, "")
 	return nil
 }
 

@@ -18,7 +18,8 @@ const (
 	DefaultMaxAge = 5 * time.Minute
 	MaxMaxAge     = 24 * time.Hour
 
-	// MinSecretBytes is how long a webhook secret must be; a JWS needs 32.
+	// MinSecretBytes is how long a webhook secret must be; a JWS needs 32, and a
+	// password of Trust Payments keyring.MinPasswordBytes.
 	MinSecretBytes = keyring.MinSecretBytes // 16
 
 	maxCandidates    = 16  // keys tried for a message that names none

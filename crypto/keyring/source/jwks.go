@@ -362,8 +362,8 @@ func (j *jwk) okp() crypto.PublicKey {
 func (j *jwk) oct() secret.Bytes {
 	b := j.bytes("k")
 	defer clear(b)
-	if len(b) < keyring.MinSecretBytes {
-		j.fail(fmt.Sprintf("%v: secret of fewer than %d bytes", keyring.ErrWeakKey, keyring.MinSecretBytes))
+	if least := keyring.MinSecret(j.text("scheme")); len(b) < least {
+		j.fail(fmt.Sprintf("%v: secret of fewer than %d bytes", keyring.ErrWeakKey, least))
 		return secret.Bytes{}
 	}
 	return secret.NewBytes(b)

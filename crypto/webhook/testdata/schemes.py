@@ -85,6 +85,7 @@ key("github", "github", oct(GITHUB))
 key("galileo", "galileo", oct(TEXT))
 key("thredd-client", "thredd", oct(TOKEN), exp=NOW + 3600)
 key("trust", "trust-payments", oct(TRUST))
+key("trust-password", "trust-payments", oct(b"PASSWORD"))
 key("visa", "x-pay-token", oct(VISA))
 key("visa-full", "x-pay-token-full-path", oct(VISA))
 key("test-key-rsa-pss", "rfc9421", rsa_jwk(serialization.load_pem_public_key(RFC_PSS)))
@@ -321,6 +322,7 @@ def trust(pairs, password=TRUST):
 signed = FIELDS + [("responsesitesecurity", trust(FIELDS))]
 assert trust(FIELDS, b"PASSWORD") == "1a8b45c137c1d1df8ce6ff923421043f879a85a181e9c0d96a8904211af8b0b0"
 case("trust-payments-genuine", "trust-payments", "ok", "the vendor's fields and string (help.trustpayments.com), hashed by Python's hashlib under a longer password", {}, form(signed), "trust", {})
+case("trust-payments-published", "trust-payments", "ok", "the vendor's fields, string and password (help.trustpayments.com, Response site security); its page cuts the hash off, which is Python's", {}, form(FIELDS + [("responsesitesecurity", "1a8b45c137c1d1df8ce6ff923421043f879a85a181e9c0d96a8904211af8b0b0")]), "trust-password", {})
 case("trust-payments-order", "trust-payments", "ok", "the fields in another order are the same message", {}, form(signed[::-1]), "trust", {})
 case("trust-payments-reference", "trust-payments", "ok", "the scheme does not cover this field", {}, form([(k, "9" if k == "notificationreference" else v) for k, v in signed]), "trust", {}, flags=("coverage",))
 blank = FIELDS + [("billingfirstname", ""), ("Z", "upper first"), ("a", "trailing blank ")]
