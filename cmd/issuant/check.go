@@ -232,11 +232,14 @@ func isEventV1(s *rules.Schema) bool {
 	return s.Name() == v1.Name() && s.Version() == v1.Version()
 }
 
-// paintDiagnostic colours the word "error" or "warning" of a diagnostic.
+// paintDiagnostic colours the word "error", "warning" or "note" of a diagnostic.
 func paintDiagnostic(st term.Style, d compile.Diagnostic) string {
 	word, colour := d.Severity.String(), term.Red
-	if d.Severity == compile.SeverityWarning {
+	switch d.Severity {
+	case compile.SeverityWarning:
 		colour = term.Yellow
+	case compile.SeverityNote:
+		colour = term.Cyan
 	}
 	head := ": " + word + " " + d.Code
 	return strings.Replace(d.String(), head, ": "+st.Paint(word+" "+d.Code, term.Bold, colour), 1)
@@ -273,9 +276,7 @@ func checkJSON(c *checked) []byte {
 	}
 	w.Key("diagnostics").Array()
 	for _, d := range c.diags {
-		w.Object().Key("code").String(d.Code).Key("severity").String(d.Severity.String()).Key("file").String(c.src.path(d.File))
-		w.Key("line").Int(int64(d.Line)).Key("column").Int(int64(d.Column)).Key("end_column").Int(int64(d.EndColumn))
-		w.Key("rule").StringOrNull(d.Rule).Key("message").String(d.Message).Key("hint").StringOrNull(d.Hint).EndObject()
+		diagnosticJSON(w, c.src, d)
 	}
 	if c.other != nil {
 		w.Object().Key("code").String("pack").Key("severity").String("error").Key("file").String(c.src.name)
@@ -293,6 +294,12 @@ func checkJSON(c *checked) []byte {
 		}
 	}
 	return w.EndArray().EndObject().Bytes()
+}
+
+func diagnosticJSON(w *canon.Writer, s *packSource, d compile.Diagnostic) {
+	w.Object().Key("code").String(d.Code).Key("severity").String(d.Severity.String()).Key("file").String(s.path(d.File))
+	w.Key("line").Int(int64(d.Line)).Key("column").Int(int64(d.Column)).Key("end_column").Int(int64(d.EndColumn))
+	w.Key("rule").StringOrNull(d.Rule).Key("message").String(d.Message).Key("hint").StringOrNull(d.Hint).EndObject()
 }
 
 // diagnosticCodes are the sentences that explain the compiler's codes.

@@ -25,7 +25,7 @@ const (
 // perRun are the flags that belong to one run; they are never configuration.
 var perRun = map[string]bool{
 	"help": true, "config": true, "input": true, "request": true, "batch": true, "what-if": true,
-	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true, "diff": true, "events": true, "profile": true, "report": true, "benchtime": true, "count": true, "top": true,
+	"once": true, "run": true, "decision": true, "stream": true, "all": true, "output": true, "check": true, "diff": true, "explain": true, "events": true, "profile": true, "report": true, "benchtime": true, "count": true, "top": true,
 	"journal": true, "after": true, "lines": true, "follow": true, "outcome": true, "refusal": true, "rule": true,
 	"counterpart": true, "examples": true, "identity": true, "who": true, "why": true, "until": true, "key": true, "approver": true, "device-id": true,
 	"revision": true, "not-before": true, "expires": true, "name": true, "force": true, "signer": true, "required": true,

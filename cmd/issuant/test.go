@@ -270,7 +270,7 @@ func findings(s *packSource, list []compile.Diagnostic) []report.Finding {
 	var out []report.Finding
 	for _, d := range list {
 		out = append(out, report.Finding{
-			Code: d.Code, Warning: d.Severity == compile.SeverityWarning, File: s.path(d.File),
+			Code: d.Code, Warning: d.Severity == compile.SeverityWarning, Note: d.Severity == compile.SeverityNote, File: s.path(d.File),
 			Line: d.Line, Column: d.Column, EndColumn: d.EndColumn, Message: d.Message, Hint: d.Hint,
 		})
 	}

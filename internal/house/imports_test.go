@@ -88,7 +88,7 @@ func level(path string) (room string, n int) {
 		n      int
 	}{
 		{"internal/vectorrun", 9}, {"internal/house", 9}, {"internal", 0},
-		{"rules/starter", 3}, {"rules/compile", 2}, {"rules", 1},
+		{"rules/starter", 3}, {"rules/lint", 3}, {"rules/compile", 2}, {"rules", 1},
 		{"crypto/secret", 1}, {"crypto/keyring", 2}, {"crypto/jose", 2}, {"crypto/webhook/schemefile", 4}, {"crypto/webhook", 3}, {"crypto/seal", 3}, {"crypto/trust", 3},
 		{"crypto/outbound", 3}, {"crypto/provision", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},

@@ -16,12 +16,16 @@ type Severity uint8
 const (
 	SeverityError   Severity = iota // the pack does not compile
 	SeverityWarning                 // the pack compiles
+	SeverityNote                    // worth knowing; the compiler itself has none
 )
 
-// String returns "error" or "warning".
+// String returns "error", "warning" or "note".
 func (s Severity) String() string {
-	if s == SeverityWarning {
+	switch s {
+	case SeverityWarning:
 		return "warning"
+	case SeverityNote:
+		return "note"
 	}
 	return "error"
 }

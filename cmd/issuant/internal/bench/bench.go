@@ -15,6 +15,7 @@ import (
 
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/rules"
+	"github.com/issuant/issuant/rules/lint"
 )
 
 // Event is what one decision is made on.
@@ -189,7 +190,7 @@ func (r *Result) rules(ctx context.Context, events []Event, opt Options) error {
 		}
 		cond := r.Pack.Condition(i)
 		rule := Rule{Rule: &man.Rules[i], Worst: cond.Cost()}
-		rule.Indexed, rule.Why = indexed(cond)
+		rule.Indexed, _, rule.Why, _ = lint.Indexed(cond)
 		for _, env := range envs {
 			t, _ := cond.Judge(env)
 			if t == rules.True || t == rules.Unknown && rule.OnMissing == rules.HitIt {

@@ -20,7 +20,8 @@ import (
 // Line or Column means that the place is not known.
 type Finding struct {
 	Code      string
-	Warning   bool // else an error
+	Warning   bool // neither Warning nor Note: an error
+	Note      bool
 	File      string
 	Line      int
 	Column    int
@@ -29,11 +30,23 @@ type Finding struct {
 	Hint      string
 }
 
+// level is SARIF's word.
 func (f Finding) level() string {
-	if f.Warning {
+	switch {
+	case f.Warning:
 		return "warning"
+	case f.Note:
+		return "note"
 	}
 	return "error"
+}
+
+// command is GitHub's word.
+func (f Finding) command() string {
+	if f.Note {
+		return "notice"
+	}
+	return f.level()
 }
 
 func (f Finding) text() string {
@@ -70,7 +83,7 @@ func GitHub(w io.Writer, findings []Finding) error {
 			add("endColumn", fmt.Sprint(f.EndColumn))
 		}
 		add("title", f.Code)
-		if _, err := fmt.Fprintf(w, "::%s %s::%s\n", f.level(), strings.Join(p, ","), data(f.text())); err != nil {
+		if _, err := fmt.Fprintf(w, "::%s %s::%s\n", f.command(), strings.Join(p, ","), data(f.text())); err != nil {
 			return err
 		}
 	}
@@ -162,7 +175,7 @@ func Cases(suite string, findings []Finding) []Case {
 	cases := []Case{}
 	for _, f := range findings {
 		c := Case{Suite: suite, Name: fmt.Sprintf("%s %s:%d:%d", f.Code, f.File, f.Line, f.Column), File: f.File, Line: f.Line}
-		if !f.Warning {
+		if !f.Warning && !f.Note {
 			c.Failure = f.text()
 		}
 		cases = append(cases, c)
