@@ -1,7 +1,7 @@
 // Package vectors holds our cryptography against what others have written: project
-// Wycheproof's vectors, the examples of the RFCs, and go-jose and golang-jwt on
-// generated tokens. It is a module of its own, so that their needs never become the
-// library's:
+// Wycheproof's vectors, the examples of the RFCs, go-jose and golang-jwt on generated
+// tokens, age's test kit and its command, and go-securesystemslib's DSSE. It is a module
+// of its own, so that their needs never become the library's:
 //
 //	cd internal/vectors && GOWORK=off go test -v ./...
 //
