@@ -99,8 +99,9 @@ func (k *recordKey) usable() (cipher.AEAD, error) {
 	return nil, fmt.Errorf("%w: the data key was dropped", ErrKey)
 }
 
-// aad appends what a text is bound to.
-func (k *recordKey) aad(dst []byte, record string, position uint64) []byte {
+// aad returns what a text is bound to.
+func (k *recordKey) aad(record string, position uint64) []byte {
+	dst := make([]byte, 0, len(aadPrefix)+idBytes+8+len(record))
 	dst = append(append(dst, aadPrefix...), k.id[:]...)
 	return append(binary.BigEndian.AppendUint64(dst, position), record...)
 }
@@ -140,24 +141,34 @@ func (k *DataKey) Wrapped() string { return k.wrapped }
 // wraps ErrSpent (a limit is reached: make another key), ErrKey (dropped) or
 // ErrTooLarge.
 func (k *DataKey) Seal(record string, position uint64, plain []byte, now time.Time) (string, error) {
-	aead, err := k.usable()
+	raw, err := k.AppendSeal(nil, record, position, plain, now)
 	if err != nil {
 		return "", err
 	}
+	return encoding.EncodeToString(raw), nil
+}
+
+// AppendSeal is Seal for places that take bytes: it appends what the text of Seal is the
+// Base64 of, 57 bytes more than plain. dst and plain must not overlap.
+func (k *DataKey) AppendSeal(dst []byte, record string, position uint64, plain []byte, now time.Time) ([]byte, error) {
+	aead, err := k.usable()
+	if err != nil {
+		return dst, err
+	}
 	if len(plain) > MaxPlain || len(record) > MaxRecordID || record == "" {
-		return "", fmt.Errorf("%w: a record has a name of 1 to %d bytes and at most %d bytes", ErrTooLarge, MaxRecordID, MaxPlain)
+		return dst, fmt.Errorf("%w: a record has a name of 1 to %d bytes and at most %d bytes", ErrTooLarge, MaxRecordID, MaxPlain)
 	}
 	if err := k.spend(len(plain), now); err != nil {
-		return "", err
+		return dst, err
 	}
-	raw := make([]byte, headBytes+nonceBytes, headBytes+nonceBytes+len(plain)+tagBytes)
-	raw[0] = dataKeyVersion
-	copy(raw[1:], k.id[:])
-	nonce := raw[headBytes:]
-	_, _ = rand.Read(nonce)
-	var room [256]byte
-	raw = aead.Seal(raw, nonce, plain, k.aad(room[:0], record, position))
-	return encoding.EncodeToString(raw), nil
+	if need := headBytes + nonceBytes + len(plain) + tagBytes; cap(dst)-len(dst) < need {
+		dst = append(make([]byte, 0, len(dst)+need), dst...)
+	}
+	dst = append(append(dst, dataKeyVersion), k.id[:]...)
+	dst = dst[:len(dst)+nonceBytes]
+	nonce := dst[len(dst)-nonceBytes:]
+	_, _ = rand.Read(nonce) // it never fails
+	return aead.Seal(dst, nonce, plain, k.aad(record, position)), nil
 }
 
 // spend counts a record. What is over a limit stays counted: the key is spent for good.
@@ -228,6 +239,23 @@ func (k *DataKeyOpener) Open(record string, position uint64, sealed string) ([]b
 	if err != nil {
 		return nil, err
 	}
+	return k.open(aead, record, position, raw, true)
+}
+
+// OpenBytes is Open for what AppendSeal appended, which it leaves as it is.
+func (k *DataKeyOpener) OpenBytes(record string, position uint64, sealed []byte) ([]byte, error) {
+	aead, err := k.usable()
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) > headBytes+nonceBytes+MaxPlain+tagBytes {
+		return nil, fmt.Errorf("%w: a sealed record holds at most %d bytes", ErrTooLarge, MaxPlain)
+	}
+	return k.open(aead, record, position, sealed, false)
+}
+
+// open decrypts into the room of raw where that is ours.
+func (k *DataKeyOpener) open(aead cipher.AEAD, record string, position uint64, raw []byte, ours bool) ([]byte, error) {
 	if len(raw) < headBytes+nonceBytes+tagBytes || raw[0] != dataKeyVersion {
 		return nil, fmt.Errorf("%w: it is no record sealed under a data key", ErrSealed)
 	}
@@ -235,7 +263,11 @@ func (k *DataKeyOpener) Open(record string, position uint64, sealed string) ([]b
 		return nil, fmt.Errorf("%w: it is sealed under another data key", ErrNoIdentity)
 	}
 	nonce, text := raw[headBytes:headBytes+nonceBytes], raw[headBytes+nonceBytes:]
-	plain, err := aead.Open(text[:0], nonce, text, k.aad(nil, record, position))
+	var room []byte
+	if ours {
+		room = text[:0]
+	}
+	plain, err := aead.Open(room, nonce, text, k.aad(record, position))
 	if err != nil {
 		return nil, fmt.Errorf("%w: it was changed, or sealed for another record", ErrSealed)
 	}

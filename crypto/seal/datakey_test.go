@@ -187,6 +187,39 @@ func TestADataKeySealsNoMoreThanItsLimitsUnderLoad(t *testing.T) {
 	}
 }
 
+// TestBytesAndTextAreOneForm: and what is opened from bytes leaves them as they are.
+func TestBytesAndTextAreOneForm(t *testing.T) {
+	key, opener := dataKey(t, seal.DataKeyLimits{})
+	raw, err := key.AppendSeal([]byte("before"), "r", 1, []byte("event"), start)
+	if err != nil || string(raw[:6]) != "before" || len(raw) != 6+57+5 {
+		t.Fatal(len(raw), err)
+	}
+	raw = raw[6:]
+	kept := bytes.Clone(raw)
+	for range 2 {
+		if plain, err := opener.OpenBytes("r", 1, raw); string(plain) != "event" || err != nil {
+			t.Error(string(plain), err)
+		}
+	}
+	if !bytes.Equal(raw, kept) {
+		t.Error("the sealed bytes were changed")
+	}
+	if plain, err := opener.Open("r", 1, base64.StdEncoding.EncodeToString(raw)); string(plain) != "event" || err != nil {
+		t.Error(string(plain), err)
+	}
+	if _, err := opener.OpenBytes("r", 2, raw); !errors.Is(err, seal.ErrSealed) {
+		t.Error(err)
+	}
+	if _, err := opener.OpenBytes("r", 2, make([]byte, seal.MaxPlain+100)); !errors.Is(err, seal.ErrTooLarge) {
+		t.Error(err)
+	}
+	for n := range 57 {
+		if _, err := opener.OpenBytes("r", 1, raw[:n]); err == nil {
+			t.Error("opened:", n)
+		}
+	}
+}
+
 func TestDataKeysAreOpenedByTheirRecipientsAlone(t *testing.T) {
 	ids, to := keyFile(t)
 	stranger, _ := keyFile(t)

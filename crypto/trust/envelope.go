@@ -12,11 +12,12 @@ import (
 	"strings"
 
 	"github.com/issuant/issuant/internal/canon"
-	"github.com/issuant/issuant/internal/strictjson"
 )
 
 // prefix is how each signed file begins, and no key document or pack does.
 const prefix = `{"payloadType":"application/vnd.issuant.`
+
+const keyIDLen = 32 // hexadecimal digits
 
 var encoding = base64.StdEncoding.Strict()
 
@@ -47,7 +48,7 @@ func pae(payloadType string, payload []byte) []byte {
 // SHA-256 in hexadecimal digits.
 func KeyID(key ed25519.PublicKey) string {
 	sum := sha256.Sum256(key)
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:keyIDLen/2])
 }
 
 // IsSigned tells whether a file says of itself that it is signed: it proves nothing.
@@ -78,54 +79,63 @@ func cut(file []byte) (e *envelope, content []byte, err error) {
 	return e, file[end+1:], nil
 }
 
+// parseEnvelope reads the one form of the first line: JSON, but of fixed members in a
+// fixed order, so that it is cut where they stand. What can be cut has no other text.
 func parseEnvelope(line []byte) (*envelope, error) {
 	bad := func(what string) (*envelope, error) {
 		return nil, fmt.Errorf("%w: %s", ErrFile, what)
 	}
-	v, err := strictjson.Parse(line, strictjson.Limits{MaxBytes: MaxEnvelope})
-	if err != nil || v.Kind != strictjson.Object {
-		return bad("its first line is not one JSON object")
-	}
 	e := &envelope{}
-	kind, _ := v.Get("payloadType")
+	kind, rest, ok := bytes.Cut(line[len(prefix):], []byte(`.v1+json","payload":"`))
 	for _, k := range []Kind{Pack, Ring} {
-		if kind.Kind == strictjson.String && kind.Str == k.payloadType() {
+		if ok && string(kind) == k.String() {
 			e.kind = k
 		}
 	}
 	if e.kind == 0 {
-		return bad("it holds neither a pack nor a ring of version 1; use a newer program")
+		return bad("it holds neither a pack nor a ring of version 1, or its first line is not in the one form; use the program that made it, or a newer one")
 	}
-	payload, _ := v.Get("payload")
-	list, _ := v.Get("signatures")
-	if e.payload, err = encoding.DecodeString(payload.Str); err != nil || payload.Kind != strictjson.String {
-		return bad("its payload is not padded standard Base64")
+	payload, rest, ok := bytes.Cut(rest, []byte(`","signatures":[`))
+	if e.payload = decode(payload); !ok || e.payload == nil {
+		return bad("its payload is not padded standard Base64, or its first line is not in the one form")
 	}
-	if list.Kind != strictjson.Array || len(list.Items) == 0 || len(list.Items) > MaxSignatures {
-		return bad(fmt.Sprintf("it has not 1 to %d signatures", MaxSignatures))
-	}
-	for _, item := range list.Items {
-		id, _ := item.Get("keyid")
-		sig, _ := item.Get("sig")
-		raw, err := encoding.DecodeString(sig.Str)
-		if err != nil || id.Kind != strictjson.String || sig.Kind != strictjson.String || len(raw) != ed25519.SignatureSize {
-			return bad("a signature has not keyid and sig, 64 bytes in Base64")
+	for more := true; more; {
+		if len(e.signatures) == MaxSignatures {
+			return bad(fmt.Sprintf("it has more than %d signatures", MaxSignatures))
 		}
-		e.signatures = append(e.signatures, signature{id.Str, raw})
+		var s signature
+		if s, rest, ok = cutSignature(rest); !ok || len(e.signatures) > 0 && e.signatures[len(e.signatures)-1].keyID >= s.keyID {
+			return bad("a signature has not keyid and sig in the one form, or they are not in the order of their keys, each once")
+		}
+		e.signatures = append(e.signatures, s)
+		rest, more = bytes.CutPrefix(rest, []byte(","))
 	}
-	if !e.sorted() || !bytes.Equal(e.bytes(), line) {
-		return bad("its first line is not in the one form: order, blanks, each key once")
+	if string(rest) != "]}\n" {
+		return bad("something stands after its signatures")
 	}
 	return e, nil
 }
 
-func (e *envelope) sorted() bool {
-	for i := 1; i < len(e.signatures); i++ {
-		if e.signatures[i-1].keyID >= e.signatures[i].keyID {
-			return false
-		}
+func cutSignature(text []byte) (s signature, rest []byte, ok bool) {
+	text, ok = bytes.CutPrefix(text, []byte(`{"keyid":"`))
+	id, text, ok2 := bytes.Cut(text, []byte(`","sig":"`))
+	sig, rest, ok3 := bytes.Cut(text, []byte(`"}`))
+	if !ok || !ok2 || !ok3 || len(id) != keyIDLen || len(bytes.Trim(id, "0123456789abcdef")) > 0 {
+		return s, nil, false
 	}
-	return true
+	s = signature{string(id), decode(sig)}
+	return s, rest, len(s.bytes) == ed25519.SignatureSize
+}
+
+// decode returns nil for what is no padded standard Base64. The decoder passes over
+// line ends, which have no place here.
+func decode(text []byte) []byte {
+	out := make([]byte, encoding.DecodedLen(len(text)))
+	n, err := encoding.Decode(out, text)
+	if err != nil || encoding.EncodedLen(n) != len(text) {
+		return nil
+	}
+	return out[:n]
 }
 
 // add puts a signature in its place; false when that key has signed already.

@@ -52,7 +52,7 @@ type Statement struct {
 
 // bytes returns the one text of a statement.
 func (s *Statement) bytes() []byte {
-	w := canon.NewWriter(nil).Object().Key("format").Int(Format).Key("name").String(s.Name).Key("revision").Uint(s.Revision)
+	w := canon.NewWriter(make([]byte, 0, 512)).Object().Key("format").Int(Format).Key("name").String(s.Name).Key("revision").Uint(s.Revision)
 	w.Key("not_before").Time(s.NotBefore).Key("expires").Time(s.Expires)
 	w.Key("size").Uint(s.Size).Key("sha256").String(s.SHA256)
 	return w.Key("pack_id").StringOrNull(s.PackID).Key("lists_digest").StringOrNull(s.Lists).EndObject().Bytes()
@@ -102,20 +102,22 @@ func digest(content []byte) string {
 // parseStatement reads a payload. One text for one statement: what is made again of
 // its parts is what was signed.
 func parseStatement(text []byte) (Statement, error) {
-	v, err := strictjson.Parse(text, strictjson.Limits{MaxBytes: MaxEnvelope})
-	if err != nil || v.Kind != strictjson.Object {
+	d, err := strictjson.Read(text, strictjson.Limits{MaxBytes: MaxEnvelope})
+	if err != nil {
 		return Statement{}, fmt.Errorf("%w: its statement is not JSON", ErrFile)
 	}
+	defer d.Release()
+	v := d.Root()
 	format, _ := v.Get("format")
 	if n, ok := format.Int64(); !ok || n != Format {
 		return Statement{}, fmt.Errorf("%w: its statement is of another format than %d; use a newer program", ErrFile, Format)
 	}
 	get := func(name string) string {
 		m, _ := v.Get(name)
-		if m.Kind != strictjson.String {
+		if m.Kind() != strictjson.String {
 			return ""
 		}
-		return m.Str
+		return m.Str()
 	}
 	number := func(name string) uint64 {
 		m, _ := v.Get(name)

@@ -468,3 +468,26 @@ func FuzzParseStatement(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkOpen(b *testing.B) {
+	file := signed(b, "content", trust.Pack, statement(1), "ana")
+	r := root(b, 1, "ana")
+	text := make([]byte, 420)
+	sig := ed25519.Sign(testKey("ana"), text)
+	key := public("ana")
+	b.Run("what=open", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := r.Open(file, anyPack, now); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("what=bare", func(b *testing.B) {
+		for b.Loop() {
+			if !ed25519.Verify(key, text, sig) {
+				b.Fatal("refused")
+			}
+		}
+	})
+}
