@@ -110,14 +110,11 @@ func (p *Payload) Build(c *card.Card, now time.Time) ([]byte, error) {
 	return w.EndObject().Bytes(), nil
 }
 
-// writer begins a plaintext with room enough that it is not copied about.
-func writer() *canon.Writer { return canon.NewWriter(make([]byte, 0, 2<<10)).Object() }
-
 func (p *Payload) cardInfo(c *card.Card) ([]byte, error) {
 	if err := card.Text("cardholderName", c.Name, 0, maxName); err != nil {
 		return nil, err
 	}
-	w := writer().
+	w := canon.NewWriter(c.Buffer(nil)).Object().
 		Key("accountNumber").String(c.PAN.Reveal()).
 		Key("expiryMonth").String(c.Expiry.MM()).Key("expiryYear").String(c.Expiry.YY()).
 		Key("source").String(p.o.Source)
@@ -132,7 +129,7 @@ func (p *Payload) fundingAccount(c *card.Card, now time.Time) ([]byte, error) {
 	if err := checkAddress(c.Address); err != nil {
 		return nil, err
 	}
-	w := writer().Key("cardAccountData").Object().
+	w := canon.NewWriter(c.Buffer(nil)).Object().Key("cardAccountData").Object().
 		Key("accountNumber").String(c.PAN.Reveal()).
 		Key("expiryMonth").String(c.Expiry.MM()).Key("expiryYear").String(c.Expiry.YY()).
 		EndObject()

@@ -66,16 +66,17 @@ func (p *Payload) Build(c *card.Card, w *card.Wallet, now time.Time) (string, er
 	if err := c.Check(now); err != nil {
 		return "", err
 	}
-	if err := p.check(c, w); err != nil {
+	pan := c.PAN.Reveal()
+	if err := p.check(c, w, pan); err != nil {
 		return "", err
 	}
-	plaintext := p.plaintext(c, w)
+	plaintext := p.plaintext(c, w, pan)
 	defer clear(plaintext)
 	return p.o.Key.Seal(plaintext, now)
 }
 
-func (p *Payload) check(c *card.Card, w *card.Wallet) error {
-	if len(c.PAN.Reveal()) < 13 {
+func (p *Payload) check(c *card.Card, w *card.Wallet, pan string) error {
+	if len(pan) < 13 {
 		return card.NewFieldError(card.ErrPAN, "accountNumber", "Visa's card numbers have 13 to 19 digits")
 	}
 	if err := w.CheckRequestor("provider.clientWalletProvider"); err != nil {
@@ -158,9 +159,8 @@ func (m *part) allows(r rune) bool {
 }
 
 // plaintext writes the members in the order of Visa's samples.
-func (p *Payload) plaintext(c *card.Card, w *card.Wallet) []byte {
-	// Room enough that the card number is not left behind in smaller buffers.
-	j := canon.NewWriter(make([]byte, 0, 8<<10)).Object().Key("accountNumber").String(c.PAN.Reveal())
+func (p *Payload) plaintext(c *card.Card, w *card.Wallet, pan string) []byte {
+	j := canon.NewWriter(c.Buffer(w)).Object().Key("accountNumber").String(pan)
 	j.NonEmpty("cvv2", c.CVV2.Reveal())
 	j.NonEmpty("name", c.Name)
 	j.Key("expirationDate").Object().Key("month").String(c.Expiry.MM()).Key("year").String(c.Expiry.YYYY()).EndObject()
