@@ -121,7 +121,11 @@ func (s *scanner) object(t *nameTable, i, depth int) int {
 		last = t.start
 	}
 	for {
-		m, next := s.expected(i, last)
+		var m *member
+		var next int
+		if t != nil {
+			m, next = s.expected(i, last)
+		}
 		if m == nil {
 			m, next = s.named(t, i, last, &others)
 		}
