@@ -103,7 +103,7 @@ func (a *app) opener(f *verifyFlags, s webhook.Scheme) (opener, error) {
 			Subjects: f.subjects, Skew: time.Duration(f.skew), MaxAge: time.Duration(f.maxAge),
 		})
 	} else {
-		o := webhook.Options{Scheme: s, Keys: ring, Origin: f.origin, UnsafeUncoveredBody: true}
+		o := webhook.Options{Scheme: s, Keys: ring, Origin: f.origin, MaxBody: webhook.DefaultMaxBody, UnsafeUncoveredBody: true}
 		// A scheme may have bounds of its own.
 		if f.given("skew") {
 			o.Skew = time.Duration(f.skew)

@@ -219,6 +219,9 @@ func (d *declared) signature(s *state, text string) *Error {
 			return refuse(ErrMalformed, "signature header has more than 64 entries")
 		}
 		if how.Form == List {
+			if how.Separator == "," {
+				entry = strings.TrimPrefix(entry, " ") // as lists in headers are often written
+			}
 			if refusal := d.decode(s, entry); refusal != nil {
 				return refusal
 			}

@@ -51,9 +51,9 @@ func New(o Options) (*Verifier, error) {
 	v.bearer = equalASCII(v.header, "Authorization") && s.Signature.Form == Compact
 	switch s.Signature.Form {
 	case RFC9421:
-		v.scheme = &messageSignature{common: c, origin: o.Origin}
+		v.header, v.scheme = signatureFields[0], &messageSignature{common: c, origin: o.Origin}
 	case HTTPSignature:
-		v.scheme = &httpSignature{common: c}
+		v.header, v.scheme = signatureField[0], &httpSignature{common: c}
 	case Compact:
 		v.scheme = &compact{common: c, plan: plan}
 	default:
@@ -93,12 +93,6 @@ func (o *Options) check() error {
 		return bad("NewPismo makes the verifier of this scheme")
 	case o.Scheme.Key.ID == "" && !isRing(o.Keys):
 		return bad("messages of this scheme name no key, so Keys must be a keyring.Ring or have a method Ring")
-	case o.Skew < 0 || o.Skew > MaxSkew:
-		return bad("Skew is not between 0 and %v", MaxSkew)
-	case o.MaxAge < 0 || o.MaxAge > MaxMaxAge:
-		return bad("MaxAge is not between 0 and %v", MaxMaxAge)
-	case o.MaxBody < 0 || o.MaxBody > MaxMaxBody:
-		return bad("MaxBody is not between 0 and %d bytes", MaxMaxBody)
 	case o.Origin != "" && o.Scheme.Signature.Form != RFC9421:
 		return bad("Origin is for schemes of the form rfc9421")
 	case o.Origin != "" && !isOrigin(o.Origin):
@@ -107,6 +101,19 @@ func (o *Options) check() error {
 		return bad("scheme %q does not sign the body; UnsafeUncoveredBody takes it all the same", o.Scheme.Name)
 	case o.Scheme.Algorithm == HMACSHA1 && fips140.Enforced():
 		return bad("FIPS mode forbids SHA-1")
+	}
+	return checkBounds(o.Skew, o.MaxAge, o.MaxBody)
+}
+
+// checkBounds checks what verifiers of all schemes bound.
+func checkBounds(skew, maxAge time.Duration, maxBody int) error {
+	switch {
+	case skew < 0 || skew > MaxSkew:
+		return fmt.Errorf("%w: Skew is not between 0 and %v", ErrOptions, MaxSkew)
+	case maxAge < 0 || maxAge > MaxMaxAge:
+		return fmt.Errorf("%w: MaxAge is not between 0 and %v", ErrOptions, MaxMaxAge)
+	case maxBody < 0 || maxBody > MaxMaxBody:
+		return fmt.Errorf("%w: MaxBody is not between 0 and %d bytes", ErrOptions, MaxMaxBody)
 	}
 	return nil
 }

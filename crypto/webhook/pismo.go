@@ -106,12 +106,9 @@ func (o *PismoOptions) check() error {
 		return bad("a subject is empty")
 	case o.Header != "" && !isToken(o.Header):
 		return bad("Header is not a header name")
-	case o.Skew < 0 || o.Skew > MaxSkew:
-		return bad("Skew is not between 0 and %v", MaxSkew)
-	case o.MaxAge < 0 || o.MaxAge > MaxMaxAge:
-		return bad("MaxAge is not between 0 and %v", MaxMaxAge)
-	case o.MaxBody < 0 || o.MaxBody > MaxMaxBody:
-		return bad("MaxBody is not between 0 and %d bytes", MaxMaxBody)
+	}
+	if err := checkBounds(o.Skew, o.MaxAge, o.MaxBody); err != nil {
+		return err
 	}
 	for _, a := range o.Accounts {
 		if !isAccount(a) {

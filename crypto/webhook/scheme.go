@@ -78,7 +78,7 @@ type Form string
 // The forms of a Signature. The zero Form is Value.
 const (
 	Value         Form = "value"          // one signature, in the Template
-	List          Form = "list"           // signatures with Separator between them
+	List          Form = "list"           // signatures with Separator between them; behind a comma one blank is allowed
 	Pairs         Form = "pairs"          // name=value with Separator between; Label is the name of signatures
 	Versions      Form = "versions"       // version,signature with Separator between; Label is the version
 	Compact       Form = "compact"        // a compact JWS

@@ -160,6 +160,7 @@ case("github-other-prefix", "github", "malformed", "the header of the older SHA-
 # Highnote: a list while a key is rolled.
 h = bare("highnote", "highnote-new", "highnote-signature", TEXT, hexed)
 case("highnote-rolling", "highnote", "ok", "the second of two signatures is of a key that we have", {"highnote-signature": mac(b"a key that we do not have", BODY).hex() + "," + mac(TEXT, BODY).hex()}, BODY, "highnote-new", {}, flags=("rotation",))
+case("highnote-blank", "highnote", "ok", "a blank behind the comma", {"highnote-signature": mac(b"a key that we do not have", BODY).hex() + ", " + mac(TEXT, BODY).hex()}, BODY, "highnote-new", {}, flags=("rotation",))
 case("highnote-retired-key", "highnote", "signature", "a key whose time has ended does not sign", {"highnote-signature": mac(RAW, BODY).hex()}, BODY, flags=("rotation",))
 case("highnote-retired-key-in-time", "highnote", "ok", "the same while it was valid", {"highnote-signature": mac(RAW, BODY).hex()}, BODY, "highnote-old", {}, now=NOW - 7200, flags=("rotation",))
 case("highnote-empty-entry", "highnote", "malformed", "an empty entry", {"highnote-signature": mac(TEXT, BODY).hex() + ","}, BODY, flags=("shape",))
