@@ -19,7 +19,7 @@ import (
 // Options are what every Transport needs. What is zero takes the default; nothing
 // means "off".
 type Options struct {
-	Hosts      []string          // required: where credentials may go, as in a URL: "api.visa.com", "localhost:8443"; case does not matter
+	Hosts      []string          // required: where credentials may go, as in a URL: "api.visa.com", "localhost:8443"; neither case nor :443 matters
 	Base       http.RoundTripper // what sends; default http.DefaultTransport
 	MaxBody    int               // bytes of a request's or an answer's body, inclusive: default and at most outbound.MaxBody (1 MiB)
 	Now        func() time.Time  // default time.Now
@@ -47,7 +47,7 @@ func newTransport(o Options, name string, seal func(*http.Request, []byte) ([]by
 		if h == "" || strings.ContainsAny(h, "/@?#* ") {
 			return nil, code.Wrap(ErrOptions, "a host is a name or an address, with a port where the URL has one, and no pattern")
 		}
-		t.hosts = append(t.hosts, strings.ToLower(h))
+		t.hosts = append(t.hosts, strings.TrimSuffix(strings.ToLower(h), ":443"))
 	}
 	if o.MaxBody < 0 || o.MaxBody > outbound.MaxBody {
 		return nil, code.Wrap(ErrOptions, "MaxBody is not between 0 and 1 MiB")
@@ -108,7 +108,7 @@ func (t *Transport) check(r *http.Request) (body []byte, err error) {
 		return nil, code.Wrap(ErrRequest, "the URL is opaque, missing or names a user")
 	case r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !t.o.UnsafeHTTP):
 		return nil, code.Wrap(ErrHost, "it is not https")
-	case !slices.Contains(t.hosts, strings.ToLower(r.URL.Host)):
+	case !slices.Contains(t.hosts, strings.TrimSuffix(strings.ToLower(r.URL.Host), ":443")):
 		return nil, code.Wrap(ErrHost, "the host is none of Hosts; an http.Client follows redirects unless its CheckRedirect forbids it")
 	case r.Host != "" && !strings.EqualFold(r.Host, r.URL.Host):
 		return nil, code.Wrap(ErrRequest, "the header Host differs from the URL")

@@ -415,6 +415,29 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+func TestHostsAreComparedAsAClientReachesThem(t *testing.T) {
+	sent := roundTripper(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+	})
+	signer, err := transport.Basic(transport.Options{Hosts: []string{"API.example.com", "other.example.com:443"}, Base: sent}, "user", shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, ok := range map[string]bool{
+		"https://api.example.com/": true, "https://API.EXAMPLE.COM:443/": true, "https://other.example.com/": true,
+		"https://api.example.com:8443/": false, "https://api.example.com.evil/": false, "https://xapi.example.com/": false,
+		"https://example.com/": false, "http://api.example.com/": false, "https://api.example.com@evil/": false,
+	} {
+		r, err := http.NewRequest(http.MethodGet, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := signer.RoundTrip(r); (err == nil) != ok {
+			t.Errorf("%s: %v", target, err)
+		}
+	}
+}
+
 func TestFormsThatSiteSecurityRefuses(t *testing.T) {
 	_, o := serve(t)
 	s := schemes(t)["sitesecurity"]

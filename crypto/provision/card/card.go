@@ -120,7 +120,7 @@ func (e Expiry) ExpiredAt(now time.Time) bool {
 // control characters (ErrField).
 func (c *Card) Check(now time.Time) error {
 	switch {
-	case c.PAN.IsZero():
+	case c == nil || c.PAN.IsZero():
 		return NewFieldError(ErrPAN, "accountNumber", "it is missing")
 	case !c.Expiry.valid():
 		return NewFieldError(ErrExpiry, "expiry", "it is no month of the years 2000 to 2099")

@@ -12,8 +12,11 @@ type Wallet struct {
 	AppID       string // of the issuer's app, agreed at onboarding
 }
 
-// CheckRequestor returns a *FieldError unless the requestor id has 11 digits.
+// CheckRequestor returns a *FieldError unless there is a wallet whose requestor id has 11 digits.
 func (w *Wallet) CheckRequestor(field string) error {
+	if w == nil {
+		return NewFieldError(ErrField, field, "the wallet is missing")
+	}
 	if _, ok := number(w.RequestorID, 11); !ok {
 		return NewFieldError(ErrField, field, "a token requestor id has 11 digits")
 	}

@@ -126,6 +126,9 @@ func TestEachNetworkHasItsForm(t *testing.T) {
 	if _, err := pay.Build("jcb", &c, &w, provisiontest.Now); code.Of(err) != code.Network {
 		t.Errorf("an unknown network: %v", err)
 	}
+	if got, err := pay.Build(card.Visa, &c, nil, provisiontest.Now); code.Of(err) != code.Field || got != nil {
+		t.Errorf("no wallet: %s %v", got, err)
+	}
 	c.PAN = secret.PAN{}
 	for _, network := range []card.Network{card.Visa, card.Mastercard} {
 		if got, err := pay.Build(network, &c, &w, provisiontest.Now); code.Of(err) != code.PAN || got != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/jwa"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -298,7 +299,7 @@ func (e *envelope) shape(mode string, text map[string]string) string {
 
 // open decrypts. Whatever the RSA key says, the AES work is done.
 func (e *envelope) open(priv crypto.Decrypter) (plaintext []byte, detail string) {
-	key, err := priv.Decrypt(rand.Reader, e.key, &rsa.OAEPOptions{Hash: e.oaep.crypto()})
+	key, err := jwa.UnwrapOAEP(priv, e.oaep.crypto(), e.key)
 	if err != nil || len(key) != 16 && len(key) != 32 {
 		key, detail = random(16), "the key cannot be unwrapped"
 	}

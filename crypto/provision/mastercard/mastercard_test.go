@@ -471,6 +471,14 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 			if _, typed := errors.AsType[*card.FieldError](err); !typed || code.Of(err) != tc.want || got != nil {
 				t.Errorf("%s: %s: %s %v", shape, what, got, err)
 			}
+			for _, planted := range []string{"5123456789012346", "CARDHOLDER", "ééé"} {
+				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), planted) {
+					t.Errorf("%s: %s: %q is in %v", shape, what, planted, err)
+				}
+			}
+			if got, err := p.Build(nil, provisiontest.Now); got != nil || code.Of(err) != code.PAN {
+				t.Errorf("no card: %s %v", got, err)
+			}
 		}
 	}
 	sealer, tav := sealers(t, testkey.RSA(t, "rsa2048-a"))["default"], newTAV(t, mastercard.UnverifiedTAV3)

@@ -202,6 +202,20 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 		if !typed || fe.Field != tc.field || code.Of(err) != tc.want || token != "" {
 			t.Errorf("%s: %q, %v", what, token, err)
 		}
+		// No value of a card or a wallet is in what a log would get.
+		for _, planted := range []string{c.PAN.Reveal(), "4000000000000002", "CARDHOLDER", "walletaccount", "device0000", "Test Street", "xxx", "€", "SW1A"} {
+			if planted != "" && strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), planted) {
+				t.Errorf("%s: %q is in %v", what, planted, err)
+			}
+		}
+	}
+	for what, build := range map[string]func() (string, error){
+		"no card":   func() (string, error) { w := goodWallet(); return p.Build(nil, &w, provisiontest.Now) },
+		"no wallet": func() (string, error) { c := goodCard(t); return p.Build(&c, nil, provisiontest.Now) },
+	} {
+		if token, err := build(); token != "" || err == nil {
+			t.Errorf("%s: %q %v", what, token, err)
+		}
 	}
 	c, w := goodCard(t), goodWallet()
 	w.DeviceID, w.AppID = "", ""

@@ -33,7 +33,10 @@ func New(o Options) (n card.Networks, wrong string) {
 			return nil, "VisaRequestorID is not 11 digits"
 		}
 		n[card.Visa] = card.BuilderFunc(func(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
-			own := *w
+			var own card.Wallet
+			if w != nil {
+				own = *w
+			}
 			own.RequestorID = o.VisaRequestorID
 			token, err := o.Visa.Build(c, &own, now)
 			return []byte(token), err
