@@ -168,11 +168,27 @@ func Int(name string, value int64) Param { return Param{name: name, number: valu
 // Here is the place of a member that the algorithm fills: alg, enc, epk, iv, tag.
 func Here(name string) Param { return Param{name: name, kind: paramHere} }
 
-// unwritable are members that no token of ours carries.
-var unwritable = []string{"crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "p2s", "p2c"}
+// nameKind says what a header's member of that exact name is.
+type nameKind uint8
 
-// filled are members that only Sign and Seal write.
-var filled = []string{"alg", "enc", "epk", "iv", "tag"}
+const (
+	nameOther      nameKind = iota
+	nameRegistered          // a string that the caller may write
+	nameFilled              // written by Sign and Seal alone
+	nameForbidden           // what no token of ours carries
+)
+
+func kindOfName(name string) nameKind {
+	switch name {
+	case "kid", "typ", "cty", "x5t", "x5t#S256", "apu", "apv":
+		return nameRegistered
+	case "alg", "enc", "epk", "iv", "tag":
+		return nameFilled
+	case "crit", "b64", "zip", "jwk", "jku", "x5u", "x5c", "p2s", "p2c":
+		return nameForbidden
+	}
+	return nameOther
+}
 
 // encode writes the header with the members that the algorithm fills.
 func (h Header) encode(own []Param) ([]byte, error) {
@@ -180,31 +196,39 @@ func (h Header) encode(own []Param) ([]byte, error) {
 		return nil, err
 	}
 	w := canon.NewWriter(make([]byte, 0, 384)).Object()
-	placed := func(name string) bool {
-		return slices.ContainsFunc(h, func(p Param) bool { return p.kind == paramHere && p.name == name })
-	}
-	for i := range own {
-		if first := own[i].name == "alg" || own[i].name == "enc"; first && !placed(own[i].name) {
-			own[i].write(w)
-		}
-	}
+	h.writeUnplaced(w, own, true)
 	for i := range h {
 		p := &h[i]
 		if p.kind == paramHere {
-			p = &own[slices.IndexFunc(own, func(o Param) bool { return o.name == h[i].name })]
+			p = find(own, p.name)
 		}
 		p.write(w)
 	}
-	for i := range own {
-		if last := own[i].name != "alg" && own[i].name != "enc"; last && !placed(own[i].name) {
-			own[i].write(w)
-		}
-	}
+	h.writeUnplaced(w, own, false)
 	data := w.EndObject().Bytes()
 	if len(data) > maxHeaderBytes {
 		return nil, &Error{ErrHeader, "it is longer than 16 KiB"}
 	}
 	return data, nil
+}
+
+// writeUnplaced writes those of own for which no Here stands: alg and enc, or the others.
+func (h Header) writeUnplaced(w *canon.Writer, own []Param, algorithms bool) {
+	for i := range own {
+		p := &own[i]
+		if (p.name == "alg" || p.name == "enc") == algorithms && find(h, p.name) == nil {
+			p.write(w)
+		}
+	}
+}
+
+func find(list []Param, name string) *Param {
+	for i := range list {
+		if list[i].name == name {
+			return &list[i]
+		}
+	}
+	return nil
 }
 
 func (p *Param) write(w *canon.Writer) {
@@ -224,26 +248,32 @@ func (h Header) check(own []Param) error {
 	if len(h) > maxHeaderMembers {
 		return bad("it has more than 32 members")
 	}
-	for i, p := range h {
-		switch {
-		case p.kind == paramNone || p.kind == paramRaw:
+	for i := range h {
+		p := &h[i]
+		if p.kind == paramNone || p.kind == paramRaw {
 			return bad("a member was not made by Text, Int or Here")
-		case p.name == "" || !utf8.ValidString(p.name) || !utf8.ValidString(p.text):
+		}
+		if p.name == "" || !utf8.ValidString(p.name) || !utf8.ValidString(p.text) {
 			return bad("a member has no name, or is not UTF-8")
-		case slices.ContainsFunc(h[:i], func(o Param) bool { return strings.EqualFold(o.name, p.name) }):
-			return bad("a name stands twice")
-		case slices.Contains(unwritable, p.name):
+		}
+		for k := range h[:i] {
+			if strings.EqualFold(h[k].name, p.name) {
+				return bad("a name stands twice")
+			}
+		}
+		switch kind := kindOfName(p.name); {
+		case kind == nameForbidden:
 			return bad(p.name + " cannot be written")
-		case !slices.Contains(known, p.name) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, p.name) }):
-			return bad("a registered name is written in another case")
-		case p.kind != paramHere && slices.Contains(filled, p.name):
+		case kind == nameFilled && p.kind != paramHere:
 			return bad(p.name + " is written by the algorithm")
-		case p.kind == paramHere && !slices.ContainsFunc(own, func(o Param) bool { return o.name == p.name }):
+		case p.kind == paramHere && find(own, p.name) == nil:
 			return bad("this algorithm does not fill a member for which Here stands")
-		case p.kind == paramInt && slices.Contains(known, p.name):
+		case kind == nameRegistered && p.kind == paramInt:
 			return bad(p.name + " is not a string")
 		case p.name == "kid" && (p.text == "" || len(p.text) > MaxKeyIDBytes):
 			return bad("kid is empty or longer than 256 bytes")
+		case kind == nameOther && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, p.name) }):
+			return bad("a registered name is written in another case")
 		}
 	}
 	return nil

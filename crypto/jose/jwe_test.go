@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestSealMakesTheKnownVisaPayload(t *testing.T) {
 	if got := hex.EncodeToString(kek[:]); got != "fb65825bb81d9c4923c4f4f9b2d30400fa03b04521137d3b36f13c0a0561ca20" {
 		t.Fatal(got)
 	}
-	s := counted(sequence(0, 32), sequence(0x40, 12), sequence(0x60, 12))
+	s := counted(slices.Concat(sequence(0, 32), sequence(0x40, 12), sequence(0x60, 12)))
 	header := Header{
 		Here("alg"), Text("channelSecurityContext", "SHARED_SECRET"), Here("enc"), Int("iat", 1700000000), Here("iv"),
 		Text("kid", "TESTAPIKEY0000000000000000000000000000000000000001"), Here("tag"), Text("typ", "JOSE"),

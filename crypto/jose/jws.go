@@ -169,7 +169,7 @@ func (s *signature) verify(key any, input, room, sig []byte) error {
 	case familyEd25519:
 		ok = ed25519.Verify(key.(ed25519.PublicKey), input, sig)
 	case familyHMAC:
-		mac, err := s.mac(key, input)
+		mac, err := s.appendMAC(room, key, input)
 		ok = err == nil && hmac.Equal(mac, sig)
 	}
 	if !ok {
@@ -196,14 +196,14 @@ func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input, ro
 	return nil
 }
 
-// mac returns an HMAC of full length, or a device's error.
-func (s *signature) mac(key any, input []byte) ([]byte, error) {
+// appendMAC appends an HMAC of full length, or returns a device's error.
+func (s *signature) appendMAC(dst []byte, key any, input []byte) ([]byte, error) {
 	if device, ok := key.(MACer); ok {
 		mac, err := device.MAC(s.hash, input)
 		if err == nil && len(mac) != s.size {
 			return nil, badKey("its device does not make MACs of this length")
 		}
-		return mac, err
+		return append(dst, mac...), err
 	}
 	var h hash.Hash
 	k := key.(secret.Bytes).Reveal()
@@ -216,7 +216,7 @@ func (s *signature) mac(key any, input []byte) ([]byte, error) {
 		h = hmac.New(sha512.New, k)
 	}
 	h.Write(input)
-	return h.Sum(make([]byte, 0, s.size)), nil
+	return h.Sum(dst), nil
 }
 
 // VerifyBytes checks a signature over a message that is no token: the algorithms,

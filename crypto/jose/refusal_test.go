@@ -32,7 +32,7 @@ func sealedUnder(t testing.TB, header string) string {
 	t.Helper()
 	key := sequence(2, 32)
 	aad := enc(header)
-	sealed, err := jwa.ContentOf(A256GCM).Seal(key, make([]byte, 12), []byte(aad), []byte("plain"))
+	sealed, err := jwa.ContentOf(A256GCM).Seal(nil, key, make([]byte, 12), []byte(aad), []byte("plain"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestEverythingBehindTheShapeIsOneError(t *testing.T) {
 func TestTheTagIsCheckedBeforePadding(t *testing.T) {
 	key, iv, aad := sequence(2, 32), make([]byte, 16), []byte("aad")
 	c := jwa.ContentOf(A128CBCHS256)
-	sealed, err := c.Seal(key, iv, aad, make([]byte, 31))
+	sealed, err := c.Seal(nil, key, iv, aad, make([]byte, 31))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -579,7 +579,7 @@ func (d device) MAC(hash crypto.Hash, message []byte) ([]byte, error) {
 	if d.fail {
 		return nil, io.ErrUnexpectedEOF
 	}
-	return signatureOf(map[crypto.Hash]string{crypto.SHA256: HS256, crypto.SHA384: HS384, crypto.SHA512: HS512}[hash]).mac(d.key, message)
+	return signatureOf(map[crypto.Hash]string{crypto.SHA256: HS256, crypto.SHA384: HS384, crypto.SHA512: HS512}[hash]).appendMAC(nil, d.key, message)
 }
 
 func TestKeysMayLiveInDevices(t *testing.T) {

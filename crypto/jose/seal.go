@@ -51,92 +51,93 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 	if len(plaintext) > MaxJWEBytes {
 		return "", ErrTooLarge
 	}
-	k, err := s.contentKey(alg, c, key, header)
+	// One draw for all that a message may need: content key, IV of its wrapping, IV.
+	drawn := make([]byte, c.KeyBytes+jwa.GCMIVBytes+c.IVBytes)
+	s.fill(drawn)
+	defer clear(drawn)
+	cek, wrapIV, iv := drawn[:c.KeyBytes:c.KeyBytes], drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
+	k := sealedKey{cek: cek, params: append(make([]Param, 0, 4), Text("alg", alg), Text("enc", enc))}
+	if err := s.wrap(&k, alg, wrapIV, c, key, header); err != nil {
+		return "", err
+	}
+	h, err := header.encode(k.params)
 	if err != nil {
 		return "", err
 	}
-	defer clear(k.cek)
-	h, err := header.encode(append([]Param{Text("alg", alg), Text("enc", enc)}, k.params...))
-	if err != nil {
-		return "", err
+	// The token is written into the first part of a buffer that is used again,
+	// ciphertext and tag into the second. It must have room for all of it: a
+	// buffer that grew would leave what it held behind.
+	n := c.SealedBytes(len(plaintext))
+	whole := b64.EncodedLen(len(h)) + b64.EncodedLen(len(k.wrapped)) + b64.EncodedLen(c.IVBytes) + b64.EncodedLen(n-jwa.TagBytes) + b64.EncodedLen(jwa.TagBytes) + 4
+	if whole > MaxJWEBytes {
+		return "", ErrTooLarge
 	}
-	buf := make([]byte, 0, b64.EncodedLen(len(h)+len(k.wrapped)+c.IVBytes+len(plaintext)+2*jwa.TagBytes)+16)
-	buf = b64.AppendEncode(buf, h)
-	iv := make([]byte, c.IVBytes)
-	s.fill(iv)
-	sealed, err := c.Seal(k.cek, iv, buf, plaintext)
+	scratch := tokens.Get().(*[]byte)
+	defer keepToken(scratch)
+	*scratch = slices.Grow((*scratch)[:0], whole+n)
+	buf := b64.AppendEncode(*scratch, h)
+	sealed, err := c.Seal((*scratch)[whole:whole], k.cek, iv, buf, plaintext)
 	if err != nil {
 		return "", unopened("content cannot be encrypted")
 	}
-	body := len(sealed) - jwa.TagBytes
+	body := n - jwa.TagBytes
 	for _, part := range [...][]byte{k.wrapped, iv, sealed[:body], sealed[body:]} {
 		buf = b64.AppendEncode(append(buf, '.'), part)
-	}
-	if len(buf) > MaxJWEBytes {
-		return "", ErrTooLarge
 	}
 	return string(buf), nil
 }
 
 // sealedKey is a content encryption key, and what the message tells of it.
 type sealedKey struct {
-	cek     []byte
+	cek     []byte // drawn; dir and ECDH-ES put theirs in its place
 	wrapped []byte
-	params  []Param
+	params  []Param // what Seal fills in
 }
 
-func (s *source) contentKey(alg string, c *jwa.Content, key any, header Header) (k sealedKey, err error) {
+// wrap encrypts the content key to the receiver's, or agrees on one.
+func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key any, header Header) (err error) {
 	switch alg {
 	case RSAOAEP256:
 		pub, ok := key.(*rsa.PublicKey)
 		if !ok {
-			return k, badKey(notRSA)
+			return badKey(notRSA)
 		}
 		if err := checkRSA(pub); err != nil {
-			return k, err
+			return err
 		}
-		k.cek = s.random(c.KeyBytes)
 		if k.wrapped, err = rsa.EncryptOAEP(sha256.New(), rand.Reader, pub, k.cek, nil); err != nil {
-			return k, badKey("the content key cannot be encrypted to it")
+			return badKey("the content key cannot be encrypted to it")
 		}
 	case A256GCMKW:
 		kek, err := wrapper(key)
 		if err != nil {
-			return k, err
+			return err
 		}
-		k.cek = s.random(c.KeyBytes)
-		iv := s.random(jwa.GCMIVBytes)
 		sealed := jwa.WrapGCM(kek, iv, k.cek)
 		k.wrapped = sealed[:c.KeyBytes]
-		k.params = []Param{Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.KeyBytes:]))}
+		k.params = append(k.params, Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.KeyBytes:])))
 	case ECDHES:
-		return s.agree(c, key, header)
+		return s.agree(k, c, key, header)
 	case Dir:
-		cek, err := secretKey(key, c.KeyBytes)
-		k.cek = slices.Clone(cek)
-		return k, err
+		own, err := secretKey(key, c.KeyBytes)
+		copy(k.cek, own)
+		return err
 	default:
-		return k, ErrAlgorithm
+		return ErrAlgorithm
 	}
-	return k, nil
+	return nil
 }
 
-func (s *source) random(n int) []byte {
-	b := make([]byte, n)
-	s.fill(b)
-	return b
-}
-
-func (s *source) agree(c *jwa.Content, key any, header Header) (k sealedKey, err error) {
+func (s *source) agree(k *sealedKey, c *jwa.Content, key any, header Header) (err error) {
 	pub, ok := key.(*ecdh.PublicKey)
 	if ec, isECDSA := key.(*ecdsa.PublicKey); isECDSA && ec != nil {
 		if pub, err = ec.ECDH(); err != nil {
-			return k, badKey("it is no valid key on P-256, P-384 or P-521")
+			return badKey("it is no valid key on P-256, P-384 or P-521")
 		}
 		ok = true
 	}
 	if !ok || pub == nil {
-		return k, badKey("it is not a key for ECDH-ES")
+		return badKey("it is not a key for ECDH-ES")
 	}
 	var parties [2][]byte
 	for i, name := range [...]string{"apu", "apv"} {
@@ -145,22 +146,24 @@ func (s *source) agree(c *jwa.Content, key any, header Header) (k sealedKey, err
 				continue
 			}
 			if parties[i], err = b64.DecodeString(p.text); err != nil {
-				return k, &Error{ErrHeader, name + " is not canonical base64url"}
+				return &Error{ErrHeader, name + " is not canonical base64url"}
 			}
 		}
 	}
 	ephemeral, err := s.ephemeral(pub.Curve())
 	if err != nil {
-		return k, badKey("no ephemeral key can be made for its curve")
+		return badKey("no ephemeral key can be made for its curve")
 	}
 	z, err := ephemeral.ECDH(pub)
 	if err != nil {
-		return k, badKey("no key can be agreed with it")
+		return badKey("no key can be agreed with it")
 	}
 	defer clear(z)
-	k.cek = c.Derive(z, parties[0], parties[1])
-	k.params = []Param{{name: "epk", text: ephemeralJWK(ephemeral.PublicKey()), kind: paramRaw}}
-	return k, nil
+	agreed := c.Derive(z, parties[0], parties[1])
+	defer clear(agreed)
+	copy(k.cek, agreed)
+	k.params = append(k.params, Param{name: "epk", text: ephemeralJWK(ephemeral.PublicKey()), kind: paramRaw})
+	return nil
 }
 
 func ephemeralJWK(pub *ecdh.PublicKey) string {

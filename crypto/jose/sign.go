@@ -75,7 +75,7 @@ func (s *signature) sign(key any, header, payload []byte) (string, error) {
 func (s *signature) signature(key any, input []byte) (sig []byte, err error) {
 	switch signer, _ := key.(crypto.Signer); s.family {
 	case familyHMAC:
-		sig, err = s.mac(key, input)
+		sig, err = s.appendMAC(nil, key, input)
 	case familyEd25519:
 		sig, err = signer.Sign(rand.Reader, input, crypto.Hash(0))
 	case familyPSS:

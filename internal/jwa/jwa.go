@@ -67,17 +67,25 @@ func NewGCM(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// Seal returns ciphertext and tag, one behind the other. key and iv have the lengths
-// that c states.
-func (c *Content) Seal(key, iv, aad, plaintext []byte) ([]byte, error) {
+// SealedBytes returns how long ciphertext and tag of a plaintext of n bytes are.
+func (c *Content) SealedBytes(n int) int {
 	if c.cbc {
-		return sealCBC(key, iv, aad, plaintext)
+		n += aes.BlockSize - n%aes.BlockSize
+	}
+	return n + TagBytes
+}
+
+// Seal appends ciphertext and tag to dst, one behind the other. key and iv have the
+// lengths that c states; dst does not overlap the others.
+func (c *Content) Seal(dst, key, iv, aad, plaintext []byte) ([]byte, error) {
+	if c.cbc {
+		return sealCBC(dst, key, iv, aad, plaintext)
 	}
 	gcm, err := NewGCM(key)
 	if err != nil {
 		return nil, err
 	}
-	return gcm.Seal(make([]byte, 0, len(plaintext)+TagBytes), iv, plaintext, aad), nil
+	return gcm.Seal(dst, iv, plaintext, aad), nil
 }
 
 // Open returns the plaintext of ciphertext and tag, which stand one behind the
@@ -108,18 +116,20 @@ func tagCBC(key, iv, aad, ciphertext []byte) []byte {
 	return mac.Sum(nil)[:TagBytes]
 }
 
-func sealCBC(key, iv, aad, plaintext []byte) ([]byte, error) {
+func sealCBC(dst, key, iv, aad, plaintext []byte) ([]byte, error) {
 	block, err := aes.NewCipher(key[16:])
 	if err != nil {
 		return nil, err
 	}
+	from := len(dst)
+	dst = append(dst, plaintext...)
 	pad := aes.BlockSize - len(plaintext)%aes.BlockSize
-	buf := make([]byte, len(plaintext)+pad, len(plaintext)+pad+TagBytes)
-	for i := copy(buf, plaintext); i < len(buf); i++ {
-		buf[i] = byte(pad)
+	for range pad {
+		dst = append(dst, byte(pad))
 	}
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(buf, buf)
-	return append(buf, tagCBC(key, iv, aad, buf)...), nil
+	ciphertext := dst[from:]
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(ciphertext, ciphertext)
+	return append(dst, tagCBC(key, iv, aad, ciphertext)...), nil
 }
 
 // openCBC looks at the tag before anything else: padding is read only of a text

@@ -500,7 +500,7 @@ func TestGoJoseOpensWhatWeSeal(t *testing.T) {
 func sealedCBC(t testing.TB, aad, wrapped string) string {
 	t.Helper()
 	iv := make([]byte, aes.BlockSize)
-	sealed, err := jwa.ContentOf(jwa.A128CBCHS256).Seal(directKey(jwa.A128CBCHS256), iv, []byte(aad), []byte("plaintext."))
+	sealed, err := jwa.ContentOf(jwa.A128CBCHS256).Seal(nil, directKey(jwa.A128CBCHS256), iv, []byte(aad), []byte("plaintext."))
 	if err != nil {
 		t.Fatal(err)
 	}
