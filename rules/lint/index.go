@@ -54,8 +54,8 @@ func (l *linter) index(r *ruleForm) {
 
 // Advice that several reasons share.
 const (
-	anchor = "join it by and with a test of one fact against a constant, as in token.network == \"visa\" and ..."
-	gather = "let the caller gather the result as a fact of its own, or " + anchor
+	anchor = "join it by and with a test of one fact: token.network == \"visa\" and ..."
+	gather = "gather the result as a fact of its own, or " + anchor
 )
 
 // reason says why a clause is no test of one fact, and what to write instead.

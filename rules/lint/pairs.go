@@ -93,14 +93,32 @@ func (x *meetings) list(j int, r region) {
 	x.free = append(x.free, j)
 }
 
-// common returns the slots that every box tests.
+// common returns the slots that every box tests and that some value, or absence,
+// cannot have in any of them: what says nothing of such a slot is not covered.
 func common(r region) []logic.Slot {
 	if len(r) == 0 {
 		return nil
 	}
-	return slices.DeleteFunc(r[0].slots(), func(s logic.Slot) bool {
-		return slices.ContainsFunc(r, func(b box) bool { _, ok := b.dims[s]; return !ok })
-	})
+	return slices.DeleteFunc(r[0].slots(), func(s logic.Slot) bool { return r.reaches(s) })
+}
+
+// reaches tells whether the boxes together may allow a slot everything.
+func (r region) reaches(s logic.Slot) bool {
+	var nums logic.Set[int64]
+	var texts logic.Set[string]
+	absent := false
+	for _, b := range r {
+		d, ok := b.dims[s]
+		if !ok {
+			return true
+		}
+		nums, texts, absent = nums.Or(d.nums), texts.Or(d.texts), absent || d.absent
+	}
+	if !absent {
+		return false
+	}
+	whole := domain(s, r[0].dims[s].typ)
+	return s.Func == logic.ItemsOf || whole.nums.Within(nums) && whole.texts.Within(texts)
 }
 
 // pointsOf returns the values that the boxes allow a slot, when they are few.
@@ -136,18 +154,36 @@ func (x *meetings) near(r region) []int {
 		if b.empty() == yes {
 			continue
 		}
-		for _, s := range b.slots() {
-			list = append(list, x.wide[s]...)
-			if at := x.points[s]; at != nil {
-				if v, ok := b.dims[s].sample(); ok {
-					list = append(list, at[v]...)
-				}
+		tested := map[int]bool{}
+		for s := range b.dims {
+			tested[s.Field] = true
+		}
+		for _, s := range x.slots {
+			if tested[s.Field] {
+				list = x.at(list, s, b)
 			}
 		}
 		break // what covers the rule covers its first box
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// at adds the rules that are listed under a slot and may hold the box: one that tests
+// another slot of the field says only that the field is there.
+func (x *meetings) at(list []int, s logic.Slot, b box) []int {
+	list = append(list, x.wide[s]...)
+	d, same := b.dims[s]
+	if same {
+		if v, ok := d.sample(); ok {
+			list = append(list, x.points[s][v]...)
+		}
+		return list
+	}
+	for _, rules := range x.points[s] {
+		list = append(list, rules...)
+	}
+	return list
 }
 
 // sample is some value of a dim, as pointsOf writes it.
