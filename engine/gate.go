@@ -144,6 +144,9 @@ func unspeakable(e *Engine, c Codec) (channel string, ok bool) {
 
 // Arrival is a message as it came in.
 type Arrival struct {
+	Method string              // as received; this and the next two are for schemes that sign them
+	Target string              // path and query as received
+	Host   string              // where Header does not have it, as net/http's does not
 	Header map[string][]string // names match without regard to case
 	Body   []byte              // as received; not to be changed until the call is answered
 	Now    time.Time           // when it came
@@ -239,6 +242,11 @@ func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
 	}
 	c := &Call{Message: m, ctx: endless, arrival: a}
 	c.seen = Sighting{Key: m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
+	if c.seen.IssuedAt.IsZero() {
+		// The scheme tells no instant: it is remembered from when it came, or a memory
+		// would let go of it at once.
+		c.seen.IssuedAt = a.Now
+	}
 	first, answer, err := g.opt.Ledger.Begin(ctx, c.seen, a.Now)
 	if err != nil {
 		return nil, g.refuse(endless, memoryError(err), a, m)
@@ -251,7 +259,8 @@ func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
 
 // open verifies; the first message after a rotation waits for its key.
 func (g *Gate) open(ctx context.Context, a Arrival) (*webhook.Message, error) {
-	m, err := g.opt.Verifier.Open(a.Header, a.Body, a.Now)
+	r := webhook.Request{Method: a.Method, Target: a.Target, Host: a.Host, Header: a.Header, Body: a.Body}
+	m, err := g.opt.Verifier.OpenRequest(r, a.Now)
 	if g.opt.AwaitKey == nil || !errors.Is(err, webhook.ErrKeyUnknown) {
 		return m, err
 	}
@@ -259,7 +268,7 @@ func (g *Gate) open(ctx context.Context, a Arrival) (*webhook.Message, error) {
 	if !ok || unknown.KeyID() == "" || !g.opt.AwaitKey(ctx, unknown.KeyID()) {
 		return m, err
 	}
-	return g.opt.Verifier.Open(a.Header, a.Body, a.Now)
+	return g.opt.Verifier.OpenRequest(r, a.Now)
 }
 
 // route names where a message came in: a verifier that has no route of its own
@@ -477,7 +486,10 @@ func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
 	switch {
 	case m != nil:
 		r.KeyID, r.MessageDigest = m.KeyID(), m.Digest()
-		r.Verified, r.Age, r.Observed = true, a.Now.Sub(m.IssuedAt()), m.Observed()
+		r.Verified, r.Observed = true, m.Observed()
+		if !m.IssuedAt().IsZero() { // a scheme without a timestamp tells no age
+			r.Age = a.Now.Sub(m.IssuedAt())
+		}
 	case a.Body != nil && len(a.Body) <= g.opt.Verifier.MaxBody():
 		sum := sha256.Sum256(a.Body)
 		r.MessageDigest = hex.EncodeToString(sum[:])

@@ -122,6 +122,11 @@ func (d *declared) read(s *state, r *Request) *Error {
 	if refusal := gather(r.Header, d.headers, s.headers); refusal != nil {
 		return refusal
 	}
+	for i, name := range d.headers {
+		if s.headers[i].values == 0 && r.Host != "" && equalASCII(name, "host") {
+			s.headers[i] = found{r.Host, 1, true}
+		}
+	}
 	if d.sig.kind == "header" && !s.headers[d.sig.i].signed {
 		return refuse(ErrNotSigned, "")
 	}

@@ -108,7 +108,7 @@ func (v *httpSignature) base(s *state, r *Request, names []string) *Error {
 			continue
 		}
 		var refusal *Error
-		if s.buf, refusal = fieldValue(s.buf, r.Header, name); refusal != nil {
+		if s.buf, refusal = fieldValue(s.buf, r, name); refusal != nil {
 			return refusal
 		}
 	}
@@ -125,7 +125,7 @@ func (v *httpSignature) covered(m *Message, r *Request, names []string, now *ins
 		if !slices.Contains(names, name) {
 			continue
 		}
-		values := HeaderValues(r.Header, name)
+		values := r.values(name)
 		signed, ok := parseTimestamp(values[0], v.scheme.Timestamp.Unit)
 		if len(values) != 1 || !ok {
 			return refuse(ErrClaims, "date is not one of this scheme")
@@ -140,7 +140,7 @@ func (v *httpSignature) covered(m *Message, r *Request, names []string, now *ins
 	if !slices.Contains(names, "digest") {
 		return nil
 	}
-	digest, ok := strings.CutPrefix(strings.Join(HeaderValues(r.Header, "digest"), ", "), "SHA-256=")
+	digest, ok := strings.CutPrefix(strings.Join(r.values("digest"), ", "), "SHA-256=")
 	want := base64.StdEncoding.AppendEncode(nil, m.bodyHash[:])
 	switch {
 	case !ok:

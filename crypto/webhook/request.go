@@ -5,6 +5,16 @@ package webhook
 type Request struct {
 	Method string              // as received; "" where the scheme does not cover it
 	Target string              // path and query as received, "/hooks?a=b"; "" where the scheme does not cover it
-	Header map[string][]string // Host among them, where the scheme covers it
+	Host   string              // of the header Host, for callers whose Header does not have it, as net/http's; else ""
+	Header map[string][]string // of the request
 	Body   []byte              // as received
+}
+
+// values returns all values of a header.
+func (r *Request) values(name string) []string {
+	values := HeaderValues(r.Header, name)
+	if values == nil && r.Host != "" && equalASCII(name, "host") {
+		return []string{r.Host}
+	}
+	return values
 }

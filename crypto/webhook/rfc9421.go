@@ -155,7 +155,7 @@ func (v *messageSignature) covered(m *Message, p signatureParams, r *Request, in
 		return refuse(ErrStale, "signature has expired")
 	}
 	if slices.Contains(names, "content-digest") {
-		return checkContentDigest(m, strings.Join(HeaderValues(r.Header, "content-digest"), ", "))
+		return checkContentDigest(m, strings.Join(r.values("content-digest"), ", "))
 	}
 	return nil
 }
@@ -234,13 +234,13 @@ func (v *messageSignature) component(dst []byte, r *Request, item *sfv.Item) ([]
 		return dst, refuse(ErrMalformed, "a component has a parameter that is not taken here")
 	}
 	if !strings.HasPrefix(item.Str, "@") {
-		return fieldValue(dst, r.Header, item.Str)
+		return fieldValue(dst, r, item.Str)
 	}
 	path, query, ok := splitTarget(r.Target)
 	if strings.ContainsFunc(r.Target, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
 		ok = false
 	}
-	authority, known := v.authority(r.Header)
+	authority, known := v.authority(r)
 	text := ""
 	switch item.Str {
 	case "@method":
@@ -268,11 +268,11 @@ func (v *messageSignature) component(dst []byte, r *Request, item *sfv.Item) ([]
 
 // authority returns the host as the sender addressed it, in lower case and without
 // the default port.
-func (v *messageSignature) authority(header map[string][]string) (string, bool) {
+func (v *messageSignature) authority(r *Request) (string, bool) {
 	if v.origin != "" {
 		return strings.TrimSuffix(strings.TrimPrefix(v.origin, "https://"), ":443"), true
 	}
-	hosts := HeaderValues(header, "host")
+	hosts := r.values("host")
 	if len(hosts) != 1 {
 		return "", false
 	}
@@ -282,11 +282,11 @@ func (v *messageSignature) authority(header map[string][]string) (string, bool) 
 
 // fieldValue appends the values of a field, each without the blanks around it, with a
 // comma and a blank between them.
-func fieldValue(dst []byte, header map[string][]string, name string) ([]byte, *Error) {
+func fieldValue(dst []byte, r *Request, name string) ([]byte, *Error) {
 	if !isToken(name) || lowerASCII(name) != name {
 		return dst, refuse(ErrMalformed, "a covered field has no name in lower case")
 	}
-	values := HeaderValues(header, name)
+	values := r.values(name)
 	if len(values) == 0 {
 		return dst, refuse(ErrMalformed, "a covered field is missing")
 	}

@@ -308,7 +308,7 @@ func (g *Signer) signMessage(r Request, now time.Time) (Request, error) {
 		if items[i] = c; !strings.HasPrefix(c, `"`) {
 			items[i] = `"` + c + `"`
 		}
-		if items[i] == `"content-digest"` && HeaderValues(r.Header, "content-digest") == nil {
+		if items[i] == `"content-digest"` && r.values("content-digest") == nil {
 			sum := sha256.Sum256(r.Body)
 			set(r.Header, "Content-Digest", "sha-256="+sfv.QuoteBytes(sum[:]))
 		}

@@ -71,7 +71,7 @@ func (h *handler) observe(x Exchange) {
 // exchange makes one request into one answer. A panic of the embedder's clock or
 // of ours becomes a 503 that is recorded.
 func (h *handler) exchange(w http.ResponseWriter, r *http.Request, start time.Time) (x Exchange) {
-	a := engine.Arrival{Header: r.Header, Took: func() time.Duration { return time.Since(start) }}
+	a := engine.Arrival{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Took: func() time.Duration { return time.Since(start) }}
 	var call *engine.Call
 	defer func() {
 		if recover() != nil {

@@ -274,7 +274,7 @@ func (h *handler) serveShadow(w http.ResponseWriter, r *http.Request, start time
 // admit finds a place in flight and reads the body; when it cannot, ok is false, x
 // is the answer, and no place is taken.
 func (h *handler) admit(w http.ResponseWriter, r *http.Request, start time.Time) (a engine.Arrival, x Exchange, ok bool) {
-	a = engine.Arrival{Header: r.Header, Took: func() time.Duration { return time.Since(start) }}
+	a = engine.Arrival{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Took: func() time.Duration { return time.Since(start) }}
 	taken := false
 	defer func() {
 		if recover() != nil {
