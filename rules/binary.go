@@ -18,12 +18,16 @@ import (
 //	8 bytes   "issuantp"
 //	u16       format: 1, or 2
 //	u16       0
-//	u32, n    canonical manifest (Manifest.AppendCanonical)
-//	u32, n    format 2 only: the lowered conditions, of each rule and then of each section
+//	u32, n    canonical manifest (Manifest.AppendCanonical); in format 2 as if it had no rules
+//	format 2 only:
+//	u32, n    rules, in their order: see rulesBinary
+//	u32, n    the lowered conditions, of each rule and then of each section
 //	  uvarint   number of leaves
 //	  tree      the condition
 //	  of each leaf: its text, and uvarint: the number of the tree's node that it is,
 //	            from 1 on, or 0 and a tree of its own
+//	u32, n    the index: see index_binary.go
+//	both:
 //	u32       number of lists, each in the order of the manifest's declarations:
 //	  u16, n    name
 //	  u32       number of entries, sorted by value, each
@@ -32,13 +36,13 @@ import (
 //	32 bytes  SHA-256 of everything before
 //
 // Format 1 carries source: conditions are compiled when it is loaded. Format 2
-// carries the lowered form beside the source, and needs no compiler, unless some
-// condition cannot be lowered. Notes of list entries, files and lines of rules stay
-// behind.
+// carries the lowered form and its index beside the source, and needs no compiler,
+// unless some condition cannot be lowered. Notes of list entries, files and lines of
+// rules stay behind.
 //
 // The digest keeps damage out, not forgers: who can write the file can write other
-// trees than the source beside them says. compile.Verify compares the two, and
-// signatures are package trust's.
+// trees than the source beside them says, or another index. compile.Verify compares
+// them; signatures are package trust's.
 const (
 	binaryMagic   = "issuantp"
 	formatSource  = 1
@@ -78,25 +82,46 @@ type Compiler interface {
 // Encode returns the binary form of the pack: format 2, or format 1 when a condition
 // is no *Lowered. Equal packs give equal bytes, on every platform.
 func (p *Pack) Encode() []byte {
-	forms, ok := p.appendForms(nil)
+	lowered, ok := p.appendLowered(nil)
 	if !ok {
 		return p.EncodeSource()
 	}
-	return p.encode(formatLowered, forms)
+	head := *p.manifest
+	head.Rules = nil
+	out := append([]byte(binaryMagic), 0, formatLowered, 0, 0)
+	out = appendPart(out, head.AppendCanonical(nil))
+	return p.appendEnd(append(out, lowered...))
+}
+
+// appendLowered appends the parts that only format 2 has.
+func (p *Pack) appendLowered(dst []byte) (out []byte, ok bool) {
+	var forms []byte
+	for _, conds := range [...][]Condition{p.rules, p.sections} {
+		for _, c := range conds {
+			l, ok := c.(*Lowered)
+			if !ok {
+				return nil, false
+			}
+			forms = append(forms, l.raw...)
+		}
+	}
+	dst = appendPart(dst, appendRules(nil, p.manifest.Rules))
+	dst = appendPart(dst, forms)
+	return appendPart(dst, p.index.append(nil)), true
 }
 
 // EncodeSource returns the binary form of the pack, format 1.
-func (p *Pack) EncodeSource() []byte { return p.encode(formatSource, nil) }
+func (p *Pack) EncodeSource() []byte {
+	out := append([]byte(binaryMagic), 0, formatSource, 0, 0)
+	return p.appendEnd(appendPart(out, p.manifest.AppendCanonical(nil)))
+}
 
-func (p *Pack) encode(format byte, forms []byte) []byte {
-	out := append([]byte(binaryMagic), 0, format, 0, 0)
-	manifest := p.manifest.AppendCanonical(nil)
-	out = binary.BigEndian.AppendUint32(out, uint32(len(manifest)))
-	out = append(out, manifest...)
-	if format == formatLowered {
-		out = binary.BigEndian.AppendUint32(out, uint32(len(forms)))
-		out = append(out, forms...)
-	}
+func appendPart(dst, part []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(part))), part...)
+}
+
+// appendEnd appends the lists and the digest.
+func (p *Pack) appendEnd(out []byte) []byte {
 	out = binary.BigEndian.AppendUint32(out, uint32(len(p.lists)))
 	for _, l := range p.lists {
 		out = binary.BigEndian.AppendUint16(out, uint16(len(l.Name())))
@@ -127,32 +152,55 @@ func Load(b []byte, c Compiler) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := DecodeManifest(r.bytes(int(r.u32())))
+	if r.format == formatSource {
+		return r.loadSource(c)
+	}
+	return r.loadLowered(c)
+}
+
+func (r *binaryReader) loadSource(c Compiler) (*Pack, error) {
+	m, err := DecodeManifest(r.part())
 	if r.failed {
 		return nil, fmt.Errorf("%w: it ends too early", ErrDamaged)
 	}
 	if err != nil {
 		return nil, err
 	}
-	var forms []byte
-	if r.format == formatLowered {
-		forms = r.bytes(int(r.u32()))
+	lists, err := r.lists(m)
+	if err != nil {
+		return nil, err
+	}
+	return compileAll(m, c, lists)
+}
+
+func (r *binaryReader) loadLowered(c Compiler) (*Pack, error) {
+	lowered := r.rest
+	head, ruleTable, forms, index := r.part(), r.part(), r.part(), r.part()
+	if r.failed {
+		return nil, fmt.Errorf("%w: it ends too early", ErrDamaged)
+	}
+	lowered = lowered[4+len(head) : len(lowered)-len(r.rest)]
+	whole := string(lowered) // all texts of the pack are parts of it
+	m, err := decodeHead(head, ruleTable, whole[4:])
+	if err != nil {
+		return nil, err
 	}
 	lists, err := r.lists(m)
 	if err != nil {
 		return nil, err
 	}
-	if r.format == formatSource {
-		return compileAll(m, c, lists)
-	}
-	conds, err := decodeForms(m, forms)
-	if errors.Is(err, ErrNotLowered) {
-		return recompiled(m, c, lists, forms)
+	conds, err := decodeForms(m, forms, whole[8+len(ruleTable):])
+	if errors.Is(err, ErrNotLowered) && c != nil {
+		return recompiled(m, c, lists, lowered)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return NewPack(m, conds[:len(m.Rules)], conds[len(m.Rules):], lists...)
+	x, ok := readIndex(index, whole[12+len(ruleTable)+len(forms):], m.Schema, len(m.Lists), len(m.Rules))
+	if !ok {
+		return nil, fmt.Errorf("%w: its index is malformed", ErrDamaged)
+	}
+	return newPack(m, conds[:len(m.Rules)], conds[len(m.Rules):], x, lists)
 }
 
 func compileAll(m *Manifest, c Compiler, lists []*List) (*Pack, error) {
@@ -168,12 +216,12 @@ func compileAll(m *Manifest, c Compiler, lists []*List) (*Pack, error) {
 
 // recompiled compiles a pack whose lowered conditions are not enough; they must be
 // those that the compiler makes.
-func recompiled(m *Manifest, c Compiler, lists []*List, forms []byte) (*Pack, error) {
+func recompiled(m *Manifest, c Compiler, lists []*List, lowered []byte) (*Pack, error) {
 	p, err := compileAll(m, c, lists)
 	if err != nil {
 		return nil, err
 	}
-	if own, _ := p.appendForms(nil); !bytes.Equal(own, forms) {
+	if own, _ := p.appendLowered(nil); !bytes.Equal(own, lowered) {
 		return nil, ErrForms
 	}
 	return p, nil
@@ -236,6 +284,16 @@ func (r *binaryReader) u64() uint64 {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0
+}
+
+// part cuts off a piece that says how long it is.
+func (r *binaryReader) part() []byte {
+	n := r.u32()
+	if uint64(n) > uint64(len(r.rest)) {
+		r.failed, r.rest = true, nil
+		return nil
+	}
+	return r.bytes(int(n))
 }
 
 // lists reads all lists, which must be those that the manifest declares.

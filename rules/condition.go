@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules/logic"
@@ -22,17 +23,20 @@ type Condition interface {
 	Leaves(env *Env) []Leaf
 }
 
-// Lowered is a Condition that is judged by a typed tree, without expr.
+// Lowered is a Condition that is judged by a typed tree, without expr. Closures and
+// normal form are made when they are first needed.
 type Lowered struct {
-	schema *Schema
+	schema  *Schema
+	raw     string // the binary form: see appendForm
+	summary logic.Summary
+	vm      VM
+
+	once   sync.Once
 	form   Form
 	judge  truthOf
 	leaves []truthOf
-	cost   logic.Cost
 	fields []int
 	normal logic.Normal
-	strict bool // it may fail
-	vm     VM
 }
 
 // Form is the lowered form of a condition: its tree, and its leaves in the order of
@@ -59,52 +63,50 @@ type VM interface {
 var ErrForm = code.New(code.PackFile, "rules: a lowered condition is malformed")
 
 // NewCondition makes a condition for facts of schema s in a pack with that many
-// lists. The form is checked and then shared; it must not be changed. vm is needed,
-// and used, only where the form holds something that cannot be lowered; without it
-// NewCondition returns ErrNotLowered there.
+// lists. The form is checked and then shared; it must not be changed. vm is needed, and used, only where the form
+// holds something that cannot be lowered; without it NewCondition returns
+// ErrNotLowered there.
 func NewCondition(s *Schema, lists int, f Form, vm VM) (*Lowered, error) {
-	scope := logic.Scope{Fields: s.types(), Lists: lists}
-	if err := logic.Check(f.Root, scope); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrForm, err)
-	}
-	foreign := f.Root.Foreign() != nil
-	if foreign && vm == nil {
+	raw := f.append(nil)
+	c, n, err := examineForm(s, lists, raw, string(raw), nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case n != len(raw):
+		return nil, fmt.Errorf("%w: it has no end", ErrForm)
+	case c.summary.Foreign && vm == nil:
 		return nil, ErrNotLowered
 	}
-	c := &Lowered{schema: s, form: f, cost: logic.CostOf(f.Root), strict: f.Root.Fallible()}
-	if foreign {
-		c.vm, c.judge = vm, func(env *Env, _ string) (Truth, code.Code) { return vm.Judge(env) }
-	} else {
-		c.judge = builder{s}.truth(f.Root)
-	}
-	for i := range f.Leaves {
-		if err := c.leaf(i, scope); err != nil {
-			return nil, err
-		}
-	}
-	f.Root.Fields(func(field int) { c.fields = append(c.fields, field) })
-	slices.Sort(c.fields)
-	c.fields = slices.Compact(c.fields)
-	for _, i := range c.fields {
-		if s.fields[i].Label {
-			return nil, fmt.Errorf("%w: it reads a label", ErrForm)
-		}
-	}
-	c.normal = logic.Normalize(f.Root, func(field int) Type { return s.slots[field].typ })
+	c.form, c.vm = f, vm
 	return c, nil
 }
 
-func (c *Lowered) leaf(i int, scope logic.Scope) error {
-	e := c.form.Leaves[i].Expr
-	if err := logic.Check(e, scope); err != nil {
-		return fmt.Errorf("%w: %w", ErrForm, err)
+// ready makes what judging needs.
+func (c *Lowered) ready() *Lowered {
+	c.once.Do(c.build)
+	return c
+}
+
+func (c *Lowered) build() {
+	if c.form.Root == nil {
+		c.form = decodeForm(c.raw)
 	}
-	if e.Foreign() != nil {
-		c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
+	if c.vm != nil {
+		c.judge = func(env *Env, _ string) (Truth, code.Code) { return c.vm.Judge(env) }
 	} else {
-		c.leaves = append(c.leaves, builder{c.schema}.truth(e))
+		c.judge = builder{c.schema}.truth(c.form.Root)
 	}
-	return nil
+	for i, l := range c.form.Leaves {
+		if l.Expr.Foreign() != nil {
+			c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
+		} else {
+			c.leaves = append(c.leaves, builder{c.schema}.truth(l.Expr))
+		}
+	}
+	c.form.Root.Fields(func(field int) { c.fields = append(c.fields, field) })
+	slices.Sort(c.fields)
+	c.fields = slices.Compact(c.fields)
+	c.normal = logic.Normalize(c.form.Root, func(field int) Type { return c.schema.slots[field].typ })
 }
 
 // Judge returns the verdict on the facts of env; the code is OK unless the verdict
@@ -113,30 +115,31 @@ func (c *Lowered) Judge(env *Env) (Truth, code.Code) {
 	if !env.Facts.schema.Equal(c.schema) {
 		return Error, code.Internal
 	}
-	return c.judge(env, "")
+	return c.ready().judge(env, "")
 }
 
 // Cost is the static worst case of the counted cost of one Judge.
-func (c *Lowered) Cost() int64 { return c.cost.Worst() }
+func (c *Lowered) Cost() int64 { return c.summary.Cost.Worst() }
 
 // Counted is the cost of judging the facts, at most Cost.
-func (c *Lowered) Counted(f *Facts) int64 { return counted(c.cost, f) }
+func (c *Lowered) Counted(f *Facts) int64 { return counted(c.summary.Cost, f) }
 
 func counted(c logic.Cost, f *Facts) int64 {
 	sum := c.Fixed
-	for field, n := range c.PerItem {
-		list, _ := f.StringsAt(field)
-		sum = min(sum+n*int64(len(list)), logic.MaxCost)
+	for _, it := range c.PerItem {
+		if list, ok := f.StringsAt(it.Field); ok {
+			sum = min(sum+it.Each*int64(len(list)), logic.MaxCost)
+		}
 	}
 	return sum
 }
 
 // Fields returns the indices of the fields that the condition reads, sorted; the
 // slice must not be changed.
-func (c *Lowered) Fields() []int { return c.fields }
+func (c *Lowered) Fields() []int { return c.ready().fields }
 
 // Form returns the lowered form, which must not be changed.
-func (c *Lowered) Form() Form { return c.form }
+func (c *Lowered) Form() Form { return c.ready().form }
 
 // Normal returns the normal form, which must not be changed.
-func (c *Lowered) Normal() logic.Normal { return c.normal }
+func (c *Lowered) Normal() logic.Normal { return c.ready().normal }

@@ -7,21 +7,7 @@ import (
 	"github.com/issuant/issuant/rules/logic"
 )
 
-// appendForms appends the lowered forms of all conditions; ok is false when some
-// condition has none.
-func (p *Pack) appendForms(dst []byte) (out []byte, ok bool) {
-	for _, conds := range [...][]Condition{p.rules, p.sections} {
-		for _, c := range conds {
-			l, ok := c.(*Lowered)
-			if !ok {
-				return nil, false
-			}
-			dst = l.form.append(dst)
-		}
-	}
-	return dst, true
-}
-
+// The binary form of a condition: see binary.go.
 func (f *Form) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(f.Leaves)))
 	dst = f.Root.Append(dst)
@@ -44,52 +30,85 @@ func (f *Form) append(dst []byte) []byte {
 	return dst
 }
 
-// decodeForms makes the conditions of all rules and sections.
-func decodeForms(m *Manifest, b []byte) ([]Condition, error) {
-	d := logic.NewDecoder(b)
-	conds := make([]Condition, 0, len(m.Rules)+len(m.Sections))
-	var nodes []*logic.Expr
-	for range cap(conds) {
-		f := decodeForm(d, &nodes)
-		if d.Bad {
-			break
+// examineForm checks the form that b begins with, and returns a condition that keeps
+// it as part of s, which is b as a string. n is how many bytes the form takes.
+func examineForm(s *Schema, lists int, b []byte, whole string, read func(field int)) (c *Lowered, n int, err error) {
+	scope := logic.Scope{Fields: s.types, Lists: lists}
+	d := logic.NewDecoder(b, whole)
+	leaves := d.Uvarint()
+	c = &Lowered{schema: s}
+	labels := func(field int) {
+		if s.fields[field].Label {
+			err = fmt.Errorf("%w: it reads a label", ErrForm)
 		}
-		c, err := NewCondition(m.Schema, len(m.Lists), f, nil)
+		if read != nil {
+			read(field)
+		}
+	}
+	tree := func() (sum logic.Summary) {
+		sum, n, bad := logic.Examine(d.Left(), scope, labels)
+		if bad != nil && err == nil {
+			err = fmt.Errorf("%w: %w", ErrForm, bad)
+		}
+		d.Skip(uint64(n))
+		return sum
+	}
+	c.summary = tree()
+	for range min(leaves, uint64(c.summary.Nodes)+1) {
+		d.Text()
+		if k := d.Uvarint(); k == 0 {
+			tree()
+		} else if k > uint64(c.summary.Nodes) {
+			d.Bad = true
+		}
+	}
+	if leaves > uint64(c.summary.Nodes) || d.Bad {
+		return nil, 0, fmt.Errorf("%w: its leaves are malformed", ErrForm)
+	}
+	c.raw = whole[:d.At()]
+	return c, d.At(), err
+}
+
+// decodeForms makes the conditions of all rules and sections. whole begins with b, as a
+// string.
+func decodeForms(m *Manifest, b []byte, whole string) ([]Condition, error) {
+	conds := make([]Condition, 0, len(m.Rules)+len(m.Sections))
+	foreign := false
+	for range cap(conds) {
+		c, n, err := examineForm(m.Schema, len(m.Lists), b, whole[:len(b)], nil)
 		if err != nil {
 			return nil, err
 		}
 		if c.Cost() > m.MaxCost {
 			return nil, fmt.Errorf("%w: a condition costs more than max_cost", ErrForm)
 		}
+		foreign = foreign || c.summary.Foreign
 		conds = append(conds, c)
+		b, whole = b[n:], whole[n:]
 	}
-	if d.Bad || d.Rest() > 0 {
-		return nil, fmt.Errorf("%w: the lowered conditions are malformed", ErrDamaged)
+	switch {
+	case len(b) > 0:
+		return nil, fmt.Errorf("%w: something follows the lowered conditions", ErrDamaged)
+	case foreign:
+		return nil, ErrNotLowered
 	}
 	return conds, nil
 }
 
-func decodeForm(d *logic.Decoder, nodes *[]*logic.Expr) (f Form) {
+// decodeForm decodes what examineForm has passed.
+func decodeForm(raw string) (f Form) {
+	d := logic.NewDecoder([]byte(raw), raw)
 	leaves := d.Uvarint()
-	*nodes = (*nodes)[:0]
-	f.Root = d.Expr(nodes)
-	if leaves > uint64(len(*nodes)) {
-		d.Bad = true
-	}
-	if d.Bad {
-		return f
-	}
+	var nodes []*logic.Expr
+	f.Root = d.Expr(&nodes)
 	f.Leaves = make([]FormLeaf, leaves)
 	for i := range f.Leaves {
 		l := &f.Leaves[i]
 		l.Text = d.Text()
-		switch n := d.Uvarint(); {
-		case n == 0:
+		if n := d.Uvarint(); n == 0 {
 			l.Expr = d.Expr(nil)
-		case n <= uint64(len(*nodes)):
-			l.Expr = (*nodes)[n-1]
-		default:
-			d.Bad = true
+		} else {
+			l.Expr = nodes[n-1]
 		}
 	}
 	return f

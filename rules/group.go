@@ -190,6 +190,11 @@ func (e *entry) except(s *slotIndex, tests []*test, in []uint64) {
 		e.region[r] += int32(len(sets))
 	}
 	e.sets = append(sets, e.sets...)
+	e.fill(s)
+}
+
+// fill makes the table by points, where most points of the slot are exceptions.
+func (e *entry) fill(s *slotIndex) {
 	if len(s.places) <= 4*len(e.points)+64 {
 		e.dense = make([]int32, len(s.places))
 		for i, p := range e.points {

@@ -111,12 +111,12 @@ func newIndex(m *Manifest, conds []Condition) *index {
 	always := make([]bool, len(conds))
 	for i, c := range conds {
 		l, ok := c.(*Lowered)
-		if !ok || !indexable(l.normal) {
+		if !ok || !indexable(l.Normal()) {
 			always[i] = true
 			b.x.always = append(b.x.always, int32(i))
 			continue
 		}
-		b.learn(m.Schema, l.normal)
+		b.learn(m.Schema, l.Normal())
 	}
 	for i := range b.x.slots {
 		b.x.slots[i].settle()
@@ -156,11 +156,12 @@ func (b *indexer) learn(s *Schema, n logic.Normal) {
 }
 
 func (b *indexer) add(rule int32, l *Lowered, sensitive bool) {
-	for i := range l.normal {
-		c := conj{rule: rule, open: sensitive || l.strict, ask: len(l.normal[i].Opaque) > 0}
+	normal := l.Normal()
+	for i := range normal {
+		c := conj{rule: rule, open: sensitive || l.summary.Fallible, ask: len(normal[i].Opaque) > 0}
 		never := false
-		for k := range l.normal[i].Atoms {
-			a := &l.normal[i].Atoms[k]
+		for k := range normal[i].Atoms {
+			a := &normal[i].Atoms[k]
 			t := test{slot: b.at[a.Slot], absent: verdictTruth[a.Absent], members: b.x.slots[b.at[a.Slot]].membersOf(a)}
 			if a.Slot.Func == logic.ItemsOf {
 				t.list = someItem

@@ -27,6 +27,7 @@ func (c *Lowered) Leaves(env *Env) []Leaf {
 	if !env.Facts.schema.Equal(c.schema) {
 		return nil
 	}
+	c.ready()
 	out := make([]Leaf, 0, len(c.leaves))
 	for i, judge := range c.leaves {
 		l := gather(c.form.Leaves[i].Expr)

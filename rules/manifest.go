@@ -3,6 +3,8 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
@@ -179,7 +181,7 @@ const (
 // AppendCanonical appends the canonical JSON of the manifest: format, then its
 // members in a fixed order, defaults written out.
 func (m *Manifest) AppendCanonical(dst []byte) []byte {
-	w := canon.NewWriter(dst)
+	w := canon.NewWriter(slices.Grow(dst, 1024+512*len(m.Rules)))
 	w.Object().Key("format").Int(1).Key("name").String(m.Name).Key("version").String(m.Version)
 	w.Key("schema")
 	m.Schema.appendCanonical(w)
@@ -205,8 +207,10 @@ func (m *Manifest) AppendCanonical(dst []byte) []byte {
 	}
 	w.EndArray().Key("max_cost").Int(m.MaxCost).Key("owner").String(m.Owner).Key("doc").String(m.Doc)
 	w.Key("rules").Array()
+	var rule []byte
 	for i := range m.Rules {
-		m.Rules[i].appendCanonical(w)
+		rule = m.Rules[i].appendCanonical(rule[:0])
+		w.Raw(rule)
 	}
 	w.EndArray().EndObject()
 	return w.Bytes()
@@ -222,22 +226,49 @@ func (p *Param) appendCanonical(w *canon.Writer) {
 	w.Key("unit").String(p.Unit).Key("doc").String(p.Doc).EndObject()
 }
 
-func (r *Rule) appendCanonical(w *canon.Writer) {
-	w.Object().Key("id").String(r.ID).Key("version").String(r.Version)
-	w.Key("effect").String(r.Effect.String()).Key("when").String(r.When).Key("weight").Int(r.Weight)
-	w.Key("reason").String(r.Reason).Key("action_code").String(r.ActionCode)
-	w.Key("on_missing").String(r.OnMissing.String()).Key("step_up").Strings(r.StepUp)
-	w.Key("require").Object().Key("sca").Bool(r.Require.SCA)
-	w.Key("tenured").Bool(r.Require.Tenured).Key("no_app").Bool(r.Require.NoApp).EndObject()
-	w.Key("shadow").Bool(r.Shadow).Key("until")
-	if r.Until.IsZero() {
-		w.Null()
-	} else {
-		w.Time(r.Until)
+// appendCanonical writes names and marks as they stand: a pack's id is computed
+// whenever it is loaded, and a large pack has many rules.
+func (r *Rule) appendCanonical(dst []byte) []byte {
+	text := func(name, s string) {
+		dst = canon.AppendString(append(dst, name...), s)
 	}
-	w.Key("percent").Int(int64(r.Percent)).Key("why").String(r.Why).Key("say").String(r.Say)
-	w.Key("sources").Strings(r.Sources).Key("owner").String(r.Owner).Key("since").String(r.Since)
-	w.EndObject()
+	text(`{"id":`, r.ID)
+	text(`,"version":`, r.Version)
+	text(`,"effect":`, r.Effect.String())
+	text(`,"when":`, r.When)
+	dst = strconv.AppendInt(append(dst, `,"weight":`...), r.Weight, 10)
+	text(`,"reason":`, r.Reason)
+	text(`,"action_code":`, r.ActionCode)
+	text(`,"on_missing":`, r.OnMissing.String())
+	dst = appendTexts(append(dst, `,"step_up":`...), r.StepUp)
+	dst = strconv.AppendBool(append(dst, `,"require":{"sca":`...), r.Require.SCA)
+	dst = strconv.AppendBool(append(dst, `,"tenured":`...), r.Require.Tenured)
+	dst = strconv.AppendBool(append(dst, `,"no_app":`...), r.Require.NoApp)
+	dst = strconv.AppendBool(append(dst, `},"shadow":`...), r.Shadow)
+	dst = append(dst, `,"until":`...)
+	if r.Until.IsZero() {
+		dst = append(dst, "null"...)
+	} else {
+		dst = canon.AppendTime(dst, r.Until)
+	}
+	dst = strconv.AppendInt(append(dst, `,"percent":`...), int64(r.Percent), 10)
+	text(`,"why":`, r.Why)
+	text(`,"say":`, r.Say)
+	dst = appendTexts(append(dst, `,"sources":`...), r.Sources)
+	text(`,"owner":`, r.Owner)
+	text(`,"since":`, r.Since)
+	return append(dst, '}')
+}
+
+func appendTexts(dst []byte, list []string) []byte {
+	dst = append(dst, '[')
+	for i, s := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = canon.AppendString(dst, s)
+	}
+	return append(dst, ']')
 }
 
 // ID returns the lower-case hexadecimal SHA-256 of the canonical manifest. Lists

@@ -13,6 +13,20 @@ import (
 // that the decoded manifest would not be written as are refused, so that one
 // manifest has one form. A schema equal to EventV1 is EventV1 itself.
 func DecodeManifest(b []byte) (*Manifest, error) {
+	d := &manifestDecoder{}
+	m, err := d.source(b)
+	if err != nil {
+		return nil, err
+	}
+	d.check(m)
+	if d.err != nil {
+		return nil, d.err
+	}
+	return m, nil
+}
+
+// source reads the canonical form; its content is yet to be checked.
+func (d *manifestDecoder) source(b []byte) (*Manifest, error) {
 	v, err := strictjson.Parse(b, strictjson.Limits{MaxBytes: MaxManifestBytes, MaxValues: 8 << 20})
 	if err != nil {
 		return nil, fmt.Errorf("%w: its manifest is not JSON: %w", ErrDamaged, err)
@@ -22,16 +36,34 @@ func DecodeManifest(b []byte) (*Manifest, error) {
 			return nil, fmt.Errorf("%w: manifest %d", ErrVersion, n)
 		}
 	}
-	d := &manifestDecoder{}
 	m := d.manifest(v)
-	if d.err == nil {
-		d.check(m)
-	}
 	if d.err != nil {
 		return nil, d.err
 	}
 	if !bytes.Equal(m.AppendCanonical(nil), b) {
 		return nil, fmt.Errorf("%w: its manifest is not in canonical form", ErrDamaged)
+	}
+	return m, nil
+}
+
+// decodeHead reads the manifest of format 2: source without rules, and the rules in
+// binary form. whole begins with table, as a string.
+func decodeHead(head, table []byte, whole string) (*Manifest, error) {
+	d := &manifestDecoder{}
+	m, err := d.source(head)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.Rules) > 0 {
+		return nil, fmt.Errorf("%w: rules stand in two places", ErrDamaged)
+	}
+	var ok bool
+	if m.Rules, ok = readRules(table, whole[:len(table)]); !ok {
+		return nil, fmt.Errorf("%w: its rules are malformed", ErrDamaged)
+	}
+	d.check(m)
+	if d.err != nil {
+		return nil, d.err
 	}
 	return m, nil
 }

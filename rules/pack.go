@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/rules/logic"
 )
 
 // Env is what a condition is judged on.
@@ -64,7 +65,7 @@ type Pack struct {
 	sections []Condition
 	modes    []mode // by rule: what Run asks of each, kept out of the large Rule
 	index    *index
-	cost     flatCost
+	cost     logic.Cost
 	lists    []*List
 	greens   []int
 	idField  int
@@ -81,11 +82,15 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 	if len(rules) != len(m.Rules) || len(sections) != len(m.Sections) {
 		return nil, fmt.Errorf("%w: it needs one condition for each rule and section", ErrPack)
 	}
+	return newPack(m, rules, sections, newIndex(m, rules), lists)
+}
+
+func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) (*Pack, error) {
 	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
 	for i := range m.Rules {
 		p.modes = append(p.modes, modeOf(&m.Rules[i], rules[i]))
 	}
-	p.index, p.cost = newIndex(m, rules), flatten(rules, sections)
+	p.index, p.cost = x, flatten(rules, sections)
 	for _, name := range m.GreenRequires {
 		i, ok := m.Schema.Lookup(name)
 		if !ok {

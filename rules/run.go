@@ -3,7 +3,6 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 	"time"
 
 	"github.com/issuant/issuant/internal/code"
@@ -25,8 +24,9 @@ func (p *Pack) RunInto(run *Run, f *Facts, now time.Time) {
 	run.Section, run.Notes = -1, run.Notes[:0]
 	run.Sections = emptied(run.Sections, len(p.sections))
 	run.env = Env{Facts: f, Now: now, Lists: p.lists}
-	run.Cost = p.cost.counted(f)
-	if run.Cost > p.manifest.MaxCost || f.schema != p.manifest.Schema {
+	if f.schema != p.manifest.Schema {
+		p.runOneByOne(run)
+	} else if run.Cost = counted(p.cost, f); run.Cost > p.manifest.MaxCost {
 		p.runOneByOne(run)
 	} else {
 		p.runIndexed(run)
@@ -60,7 +60,7 @@ type mode struct {
 func modeOf(r *Rule, c Condition) mode {
 	l, ok := c.(*Lowered)
 	return mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100,
-		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.strict}
+		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.summary.Fallible}
 }
 
 // says tells whether a verdict is one that Run notes.
@@ -108,7 +108,7 @@ func (p *Pack) runIndexed(run *Run) {
 
 func judge(c Condition, env *Env) (Truth, code.Code) {
 	if l, ok := c.(*Lowered); ok && l.schema == env.Facts.schema {
-		return l.judge(env, "")
+		return l.ready().judge(env, "")
 	}
 	return c.Judge(env)
 }
@@ -170,49 +170,17 @@ func countedBy(c Condition, f *Facts) int64 {
 	return c.Cost()
 }
 
-// flatCost is the cost of all conditions of a pack: it is counted for every event,
+// flatten is the cost of all conditions of a pack: it is counted for every event,
 // whether the index needs to judge a condition or not, so that it does not depend
 // on how conditions are judged.
-type flatCost struct {
-	schema *Schema
-	fixed  int64
-	lists  []fieldCost
-}
-
-type fieldCost struct {
-	field int
-	each  int64
-}
-
-func flatten(groups ...[]Condition) flatCost {
-	var sum logic.Cost
-	var c flatCost
+func flatten(groups ...[]Condition) (sum logic.Cost) {
 	for _, conds := range groups {
 		for _, cond := range conds {
 			if l, ok := cond.(*Lowered); ok {
-				sum.Add(l.cost)
-				c.schema = l.schema
+				sum.Add(l.summary.Cost)
 			} else {
 				sum.Add(logic.Cost{Fixed: cond.Cost()})
 			}
-		}
-	}
-	c.fixed = sum.Fixed
-	for field, n := range sum.PerItem {
-		c.lists = append(c.lists, fieldCost{field, n})
-	}
-	slices.SortFunc(c.lists, func(a, b fieldCost) int { return a.field - b.field })
-	return c
-}
-
-func (c *flatCost) counted(f *Facts) int64 {
-	sum := c.fixed
-	if f.schema != c.schema {
-		return sum // facts of another schema are judged one by one
-	}
-	for _, l := range c.lists {
-		if list, ok := f.StringsAt(l.field); ok {
-			sum = min(sum+l.each*int64(len(list)), logic.MaxCost)
 		}
 	}
 	return sum

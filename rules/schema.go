@@ -52,6 +52,7 @@ type Schema struct {
 	index   map[string]int
 	groups  map[string]bool
 
+	types []Type // by field
 	slots []slot // by field; small, since every read of a fact looks here
 	texts int    // how many fields are texts
 	lists int    // how many are lists
@@ -110,6 +111,7 @@ func (s *Schema) add(f Field) error {
 	f.Enum = append([]string(nil), f.Enum...)
 	s.index[f.Name] = len(s.fields)
 	s.fields = append(s.fields, f)
+	s.types = append(s.types, f.Type)
 	switch f.Type {
 	case String:
 		s.slots = append(s.slots, slot{f.Type, uint16(s.texts)})
@@ -138,15 +140,6 @@ func validName(s string) bool {
 		}
 	}
 	return true
-}
-
-// types returns the types of the fields, by index.
-func (s *Schema) types() []Type {
-	types := make([]Type, len(s.fields))
-	for i, f := range s.fields {
-		types[i] = f.Type
-	}
-	return types
 }
 
 // Name returns the schema's name, Version its major version.

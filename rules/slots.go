@@ -104,17 +104,30 @@ func (s *slotIndex) settle() {
 	s.nums = slices.Compact(s.nums)
 	slices.Sort(s.texts)
 	s.texts = slices.Compact(s.texts)
-	s.places = make([]int32, len(s.points))
-	texts := make([]string, len(s.points))
+	points := make([]string, len(s.points))
 	for text, p := range s.points {
-		s.places[p] = regionOf(s.texts, text)
-		texts[p] = text
+		points[p] = text
 	}
-	s.table = newTextTable(texts)
+	s.fill(points)
+}
+
+// fill makes what look-ups need from the points and cuts.
+func (s *slotIndex) fill(points []string) {
+	s.places = make([]int32, len(points))
+	if len(s.texts) > 0 {
+		for p, text := range points {
+			s.places[p] = regionOf(s.texts, text)
+		}
+	}
+	s.table = newTextTable(points)
 	if n := len(s.nums); n > 2 && uint64(s.nums[n-1])-uint64(s.nums[0]) < maxNear {
 		s.least = s.nums[0]
-		for i := range s.nums[n-1] - s.nums[0] + 1 {
-			s.near = append(s.near, regionOf(s.nums, s.least+i))
+		s.near = make([]int32, s.nums[n-1]-s.nums[0]+1)
+		for i, region := 0, 0; i < len(s.near); i++ {
+			for region < n && s.nums[region] <= s.least+int64(i) {
+				region++
+			}
+			s.near[i] = int32(region)
 		}
 	}
 }

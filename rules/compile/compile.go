@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules"
@@ -204,32 +207,63 @@ type Compiler struct{}
 // CompileManifest compiles the conditions of a manifest under the limits of this
 // package.
 func (Compiler) CompileManifest(m *rules.Manifest) (conds, sections []rules.Condition, err error) {
-	s, machines, sc := newSink(), newMachines(), newScope(m)
-	one := func(id, when string) rules.Condition {
-		ch, root, problems := checkCondition(sc, when)
-		failed := false
-		for _, p := range problems {
-			failed = failed || severityOf(p.code) == SeverityError
-			s.add(nil, span{}, p.code, id, p.msg, p.hint)
-		}
-		if failed {
-			return nil
-		}
-		cond, err := build(ch, root, machines)
-		if err != nil || cond.Cost() > m.MaxCost {
-			s.add(nil, span{}, "R0112", id, "max_cost: the condition costs too much", "")
-			return nil
-		}
-		return cond
-	}
+	s := newSink()
+	var texts, ids []string
 	for i := range m.Rules {
-		conds = append(conds, one(m.Rules[i].ID, m.Rules[i].When))
+		texts, ids = append(texts, m.Rules[i].When), append(ids, m.Rules[i].ID)
 	}
 	for _, sec := range m.Sections {
-		sections = append(sections, one("", sec.When))
+		texts, ids = append(texts, sec.When), append(ids, "")
+	}
+	for i, done := range compileAll(newScope(m), texts, newMachines()) {
+		for _, p := range done.problems {
+			s.add(nil, span{}, p.code, ids[i], p.msg, p.hint)
+		}
+		if !done.failed && (done.cond == nil || done.cond.Cost() > m.MaxCost) {
+			s.add(nil, span{}, "R0112", ids[i], "max_cost: the condition costs too much", "")
+		}
+		conds = append(conds, done.cond)
 	}
 	if err := s.err(code.Compile); err != nil {
 		return nil, nil, err
 	}
-	return conds, sections, nil
+	return conds[:len(m.Rules)], conds[len(m.Rules):], nil
+}
+
+// compiled is one condition, or why there is none.
+type compiled struct {
+	cond         *rules.Lowered // nil also when it cannot be built, which is our own mistake
+	problems     []problem
+	failed       bool // some problem is an error
+	usedP, usedL map[string]bool
+}
+
+// compileAll compiles conditions, each by itself, on all cores: what comes out does
+// not depend on how many there are.
+func compileAll(sc *scope, texts []string, m *machines) []compiled {
+	out := make([]compiled, len(texts))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(texts)+15)/16) {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(texts); i = int(next.Add(1)) - 1 {
+				out[i] = compileOne(sc, texts[i], m)
+			}
+		})
+	}
+	wait.Wait()
+	return out
+}
+
+func compileOne(sc *scope, text string, m *machines) (done compiled) {
+	ch, root, problems := checkCondition(sc, text)
+	done.problems, done.usedP, done.usedL = problems, ch.usedP, ch.usedL
+	done.failed = slices.ContainsFunc(problems, func(p problem) bool { return severityOf(p.code) == SeverityError })
+	if !done.failed {
+		if cond, err := build(ch, root, m); err == nil {
+			done.cond = cond
+			cond.Normal() // made here, where there are other cores, and not when the index asks
+		}
+	}
+	return done
 }

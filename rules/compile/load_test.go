@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -208,12 +210,24 @@ func TestVerifyFindsForgedForms(t *testing.T) {
 	}
 }
 
+// groupedFiles is a pack whose rules are alike enough to be indexed in groups.
+func groupedFiles(n int) fstest.MapFS {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "- {id: A%d, effect: red, why: w, when: 'card.bin == \"4111%02d\" and wallet.device_score < %d'}\n", i, i, i%5)
+		fmt.Fprintf(&b, "- {id: B%d, effect: yellow, why: w, when: 'any(card.codes, # in [\"C%d\", \"D\"]) and token.source != \"s%d\"'}\n", i, i, i)
+	}
+	return pack(smallPack, b.String())
+}
+
 func FuzzLoad(f *testing.F) {
 	good := mustCompile(f, largeFiles()).Encode()
 	f.Add(good)
 	f.Add(mustCompile(f, largeFiles()).EncodeSource())
 	f.Add(mustCompile(f, pack(smallPack, "- {id: R, effect: red, why: w, when: 'true'}\n")).Encode())
 	f.Add(good[:100])
+	grouped := mustCompile(f, groupedFiles(30))
+	f.Add(grouped.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, try := range [][]byte{b, sealed(b)} {
 			p, err := compile.Load(try)
@@ -225,6 +239,12 @@ func FuzzLoad(f *testing.F) {
 			}
 			if !bytes.Equal(p.Encode(), try) && !bytes.Equal(p.EncodeSource(), try) {
 				t.Fatal("a pack that loads is written otherwise")
+			}
+			// A forged tree or index may say anything, but it stays within its bounds.
+			for seed := range uint64(4) {
+				facts := compiletest.New(seed).Facts(p.Schema())
+				p.Run(facts, compiletest.Now)
+				p.Verdicts(facts, compiletest.Now)
 			}
 		}
 	})

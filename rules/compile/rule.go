@@ -289,8 +289,15 @@ func (c *packCompiler) conditions() []rules.Condition {
 	usedP, usedL := map[string]bool{}, map[string]bool{}
 	var out []rules.Condition
 	total := int64(0)
-	for _, cl := range append(slices.Clone(c.ruleSrc), c.sections...) {
-		cond := c.compileClause(sc, cl, usedP, usedL)
+	clauses := append(slices.Clone(c.ruleSrc), c.sections...)
+	texts := make([]string, len(clauses))
+	for i, cl := range clauses {
+		if cl.node != nil {
+			texts[i] = cl.node.Value
+		}
+	}
+	for i, done := range compileAll(sc, texts, c.machines) {
+		cond := c.report(done, clauses[i], usedP, usedL)
 		if cond == nil {
 			continue
 		}
@@ -320,21 +327,19 @@ func (c *packCompiler) unused(usedP, usedL map[string]bool) {
 	}
 }
 
-// compileClause returns nil after a diagnostic.
-func (c *packCompiler) compileClause(sc *scope, cl clause, usedP, usedL map[string]bool) rules.Condition {
+// report adds the diagnostics of a clause; it returns nil after an error.
+func (c *packCompiler) report(done compiled, cl clause, usedP, usedL map[string]bool) rules.Condition {
 	if cl.node == nil {
 		return nil
 	}
-	ch, root, problems := checkCondition(sc, cl.node.Value)
-	for name := range ch.usedP {
+	for name := range done.usedP {
 		usedP[name] = true
 	}
-	for name := range ch.usedL {
+	for name := range done.usedL {
 		usedL[name] = true
 	}
 	var places []place
-	failed := false
-	for _, p := range problems {
+	for _, p := range done.problems {
 		if places == nil {
 			places = scalarPlaces(cl.r.src, cl.node)
 		}
@@ -342,15 +347,14 @@ func (c *packCompiler) compileClause(sc *scope, cl clause, usedP, usedL map[stri
 			p.msg += ": YAML takes # after a blank for a comment"
 			p.hint = "write the condition between single quotes, or after `when: |` on the next line"
 		}
-		failed = failed || severityOf(p.code) == SeverityError
 		c.add(cl.r.src, spanIn(places, p.from, p.to, cl.r.src), p.code, cl.rule, p.msg, p.hint)
 	}
-	if failed {
+	if done.failed {
 		return nil
 	}
-	c.declaredParams(cl, ch.usedP)
-	cond, err := build(ch, root, c.machines)
-	if err != nil {
+	c.declaredParams(cl, done.usedP)
+	cond := done.cond
+	if cond == nil {
 		c.add(cl.r.src, cl.r.spanOf(cl.node), "R0401", cl.rule, "the condition cannot be compiled", "")
 		return nil
 	}

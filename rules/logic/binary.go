@@ -69,8 +69,9 @@ func appendValue(dst []byte, v any) []byte {
 	return append(dst, 0)
 }
 
-// Decoder reads trees from bytes that may be anyone's. After the first fault all it
-// returns is empty and Bad is true. The result of Expr must pass Check.
+// Decoder reads trees, and what stands beside them, from bytes that may be anyone's.
+// After the first fault all it returns is empty and Bad is true. What Expr returns may
+// be judged only if Examine has passed the same bytes.
 type Decoder struct {
 	Bad   bool
 	rest  []byte
@@ -78,13 +79,17 @@ type Decoder struct {
 	nodes int
 }
 
-// NewDecoder returns a decoder; what it returns shares no memory with b.
-func NewDecoder(b []byte) *Decoder {
-	return &Decoder{rest: b, whole: string(b)}
-}
+// NewDecoder returns a decoder of b, whose texts are parts of s: of b as a string.
+func NewDecoder(b []byte, s string) *Decoder { return &Decoder{rest: b, whole: s} }
 
-// Rest is how many bytes are left.
-func (d *Decoder) Rest() int { return len(d.rest) }
+// Skip cuts off n bytes and returns them.
+func (d *Decoder) Skip(n uint64) []byte { return d.bytes(n) }
+
+// At is how many bytes were read.
+func (d *Decoder) At() int { return len(d.whole) - len(d.rest) }
+
+// Left returns the bytes that are left.
+func (d *Decoder) Left() []byte { return d.rest }
 
 func (d *Decoder) fail() {
 	d.Bad, d.rest = true, nil
@@ -140,16 +145,25 @@ func (d *Decoder) index() int {
 	return int(n)
 }
 
-// Text reads a text.
-func (d *Decoder) Text() string {
-	n := d.Uvarint()
+// bytes cuts off n bytes.
+func (d *Decoder) bytes(n uint64) []byte {
 	if n > uint64(len(d.rest)) {
 		d.fail()
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+// Text reads a text.
+func (d *Decoder) Text() string {
+	n := len(d.bytes(d.Uvarint()))
+	if d.Bad {
 		return ""
 	}
-	at := len(d.whole) - len(d.rest)
-	d.rest = d.rest[n:]
-	return d.whole[at : at+int(n)]
+	at := len(d.whole) - len(d.rest) - n
+	return d.whole[at : at+n]
 }
 
 func (d *Decoder) value() any {
@@ -159,10 +173,8 @@ func (d *Decoder) value() any {
 	case 2:
 		return d.varint()
 	case 3:
-		if len(d.rest) >= 8 {
-			v := math.Float64frombits(binary.BigEndian.Uint64(d.rest))
-			d.rest = d.rest[8:]
-			return v
+		if b := d.bytes(8); b != nil {
+			return math.Float64frombits(binary.BigEndian.Uint64(b))
 		}
 	case 4:
 		switch d.byte() {
@@ -193,7 +205,7 @@ func (d *Decoder) expr(nodes *[]*Expr) *Expr {
 		return e
 	}
 	*nodes = append(*nodes, e)
-	args := shapes[e.Op].args
+	args := shapeOf(e.Op).args
 	switch e.Op {
 	case Const:
 		e.Val = d.value()
@@ -208,7 +220,7 @@ func (d *Decoder) expr(nodes *[]*Expr) *Expr {
 		}
 	case Foreign:
 		e.Text = d.Text()
-		e.Worst = int64(d.index())
+		e.Worst = int64(d.Uvarint())
 		args = d.count()
 	}
 	if args > 0 && !d.Bad {

@@ -1,6 +1,7 @@
 package logic
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/issuant/issuant/internal/code"
 )
 
-// MaxNodes bounds a tree that Check lets through, inclusive; the items of sets count too.
+// MaxNodes bounds a tree, inclusive; the items of sets count too.
 const MaxNodes = 8192
 
 // Scope is what a tree may read.
@@ -18,104 +19,200 @@ type Scope struct {
 	Lists  int    // how many lists the pack has
 }
 
-// ErrTree is returned by Check.
+// ErrTree is wrapped by the errors of Examine.
 var ErrTree = code.New(code.PackFile, "logic: malformed tree")
 
-// Check reports whether e is a tree of type Bool that reads nothing beyond the
-// scope, each node with operands of the types that its Op wants, within
-// MaxNodes. Only such trees may be judged or normalised.
-func Check(e *Expr, in Scope) error {
-	c := &checker{Scope: in}
-	c.check(e, false)
-	if c.bad == nil && e.Type != Bool {
-		c.fail("a condition is a bool")
+// Summary is what Examine learns of a tree.
+type Summary struct {
+	Nodes    int
+	Fallible bool // judging it may fail: overflow, division by zero, a text that grows too long, or a Foreign node
+	Foreign  bool // some node cannot be lowered
+	Cost     Cost
+}
+
+// Examine reports whether b begins with the binary form of a tree of type Bool that
+// reads nothing beyond the scope, each node with operands of the types that its Op
+// wants, within MaxNodes; n is how many bytes it takes. Only such trees may be
+// decoded, judged or normalised. read, which may be nil, is called with each field
+// that the tree reads. b may be anyone's.
+func Examine(b []byte, in Scope, read func(field int)) (s Summary, n int, err error) {
+	c := &checker{Scope: in, Decoder: Decoder{rest: b}, read: read}
+	if t, _ := c.node(false); t != Bool {
+		c.fault("a condition is a bool")
 	}
-	return c.bad
+	if c.bad != nil {
+		return Summary{}, 0, c.bad
+	}
+	c.summary.Cost.Fixed = c.fixed
+	for _, it := range c.items {
+		c.summary.Cost.each(it.Field, it.Each)
+	}
+	return c.summary, len(b) - len(c.rest), nil
 }
 
 type checker struct {
 	Scope
-	nodes int
-	bad   error
+	Decoder
+	read    func(field int)
+	summary Summary
+	size    int // nodes and items
+	fixed   int64
+	items   []PerItem
+	bad     error
 }
 
-func (c *checker) fail(msg string) {
+func (c *checker) fault(msg string) {
 	if c.bad == nil {
 		c.bad = fmt.Errorf("%w: %s", ErrTree, msg)
 	}
+	c.fail()
 }
 
 func (c *checker) want(ok bool, msg string) {
-	if !ok {
-		c.fail(msg)
+	if !ok || c.Bad {
+		c.fault(msg)
 	}
 }
 
-func (c *checker) check(e *Expr, loop bool) {
-	if e == nil {
-		c.fail("a node is missing")
-		return
+// node examines one node and what is below it. field is that of a Field, else -1.
+func (c *checker) node(loop bool) (t Type, field int) {
+	op := Op(c.byte())
+	t = Type(c.byte())
+	s := shapeOf(op)
+	c.summary.Nodes++
+	c.size++
+	c.want(s.known && c.size <= MaxNodes, "a node has no such form, or the tree is too large")
+	if c.Bad {
+		return 0, -1
 	}
-	c.nodes += 1 + len(e.Items)
-	if c.nodes > MaxNodes {
-		c.fail("it is too large")
-		return
+	c.fixed = min(c.fixed+s.cost, MaxCost)
+	field, args, items := c.leaf(op, t, s.args, loop)
+	var types [3]Type
+	list := -1
+	switch {
+	case op == Foreign:
+		c.foreign(args)
+	case op >= Any:
+		types[0], list = c.node(loop)
+		types[1] = c.body(list)
+	default:
+		for i := range args {
+			types[i], list = c.node(loop)
+		}
 	}
-	s, known := shapes[e.Op]
-	if !known || len(e.Args) != s.args && e.Op != Foreign {
-		c.fail("a node has no such form")
-		return
+	if op == InField {
+		c.loop(list, 1)
 	}
-	for i, a := range e.Args {
-		c.check(a, loop || i == 1 && e.Op >= Any)
-	}
-	if c.bad != nil {
-		return
-	}
-	c.want(e.Type == s.result || s.result == 0 && e.Type >= String && e.Type <= Strings, "a node is of the wrong type")
-	c.want(s.operands == nil || s.operands(e), "an operand is of the wrong type")
-	c.leaf(e, loop)
+	c.want(t == s.result || s.result == 0 && t >= String && t <= Strings, "a node is of the wrong type")
+	c.want(s.operands == nil || s.operands(t, &types), "an operand is of the wrong type")
+	c.want(op != InSet || items&^comparableWith(types[0]) == 0, "an item is of the wrong type")
+	c.summary.Fallible = c.summary.Fallible || fallible(op, t, types[0])
+	return t, field
 }
 
-func (c *checker) leaf(e *Expr, loop bool) {
-	switch e.Op {
+// leaf reads what a node holds besides its arguments; items are the types of its
+// items, bit by bit.
+func (c *checker) leaf(op Op, t Type, arity int, loop bool) (field, args int, items uint8) {
+	field, args = -1, arity
+	switch op {
 	case Const:
-		c.want(typeOf(e.Val) == e.Type, "a constant is of the wrong type")
+		c.want(c.constant() == t, "a constant is of the wrong type")
 	case Field, Has:
-		ok := e.Field >= 0 && e.Field < len(c.Fields)
-		c.want(ok && (e.Op == Has || c.Fields[e.Field] == e.Type), "a field is not in the schema")
+		n := c.index()
+		ok := n < len(c.Fields)
+		c.want(ok && (op == Has || c.Fields[n] == t), "a field is not in the schema")
+		if ok && c.read != nil {
+			c.read(n)
+		}
+		if op == Field {
+			field = n
+		}
 	case Item:
 		c.want(loop, "# stands outside a loop")
 	case InList:
-		c.want(e.List >= 0 && e.List < c.Lists, "a list is not declared")
-	case InSet:
-		for _, it := range e.Items {
-			c.want(comparable2(typeOf(it), e.Args[0].Type), "an item is of the wrong type")
+		c.want(c.index() < c.Lists, "a list is not declared")
+	case InSet, InRange:
+		n := c.count()
+		c.size += n
+		for range n {
+			items |= 1 << c.constant()
 		}
-	case InRange:
-		c.want(len(e.Items) == 2 && typeOf(e.Items[0]) == Int && typeOf(e.Items[1]) == Int, "a range has two ints")
+		c.want(op == InSet || n == 2 && items == 1<<Int, "a range has two ints")
 	case Foreign:
-		c.want(e.Worst > 0, "a node has no cost")
+		c.bytes(c.Uvarint())
+		worst := int64(min(c.Uvarint(), MaxCost+1))
+		c.want(worst > 0 && worst <= MaxCost, "a node has no cost")
+		c.fixed = min(c.fixed+worst, MaxCost)
+		args = c.count()
 	}
+	return field, args, items
 }
 
-// typeOf returns the type of a valid constant, or 0.
-func typeOf(v any) Type {
-	switch v := v.(type) {
-	case string:
-		if utf8.ValidString(v) {
+// foreign examines the fields that a Foreign node reads: its cost is its own.
+func (c *checker) foreign(args int) {
+	c.summary.Foreign = true
+	fixed, items := c.fixed, len(c.items)
+	for range args {
+		c.node(false)
+	}
+	c.fixed, c.items = fixed, c.items[:items]
+}
+
+// body examines the condition of a loop, which costs as often as its list has items.
+func (c *checker) body(list int) Type {
+	fixed, items := c.fixed, len(c.items)
+	c.fixed = 0
+	t, _ := c.node(true)
+	worst := Cost{Fixed: c.fixed, PerItem: c.items[items:]}.Worst()
+	c.fixed, c.items = fixed, c.items[:items]
+	c.loop(list, 1+worst)
+	return t
+}
+
+// loop counts n for each item of a list; a list that is not one fact counts as full.
+func (c *checker) loop(list int, n int64) {
+	if list >= 0 {
+		c.items = append(c.items, PerItem{list, n})
+		return
+	}
+	c.fixed = min(c.fixed+min(n, MaxCost/MaxItems)*MaxItems, MaxCost)
+}
+
+func fallible(op Op, t, operand Type) bool {
+	switch op {
+	case Foreign, Add, Subtract, Multiply, Divide, Modulo, Concat:
+		return true
+	case Negate, Abs:
+		return t == Int
+	case ToInt:
+		return operand == Float
+	}
+	return false
+}
+
+// constant reads a constant and returns its type, or 0 when it is not valid.
+func (c *checker) constant() Type {
+	switch c.byte() {
+	case 1:
+		if utf8.Valid(c.bytes(c.Uvarint())) {
 			return String
 		}
-	case int64:
+	case 2:
+		c.varint()
 		return Int
-	case float64:
-		if !math.IsNaN(v) && !math.IsInf(v, 0) && (v != 0 || !math.Signbit(v)) {
-			return Float
+	case 3:
+		if b := c.bytes(8); len(b) == 8 {
+			v := math.Float64frombits(binary.BigEndian.Uint64(b))
+			if !math.IsNaN(v) && !math.IsInf(v, 0) && (v != 0 || !math.Signbit(v)) {
+				return Float
+			}
 		}
-	case bool:
-		return Bool
-	case time.Time:
-		if y := v.UTC().Year(); y >= 1700 && y <= 2200 {
+	case 4:
+		if c.byte() <= 1 {
+			return Bool
+		}
+	case 5:
+		if y := time.Unix(0, c.varint()).UTC().Year(); y >= 1700 && y <= 2200 {
 			return Time
 		}
 	}
@@ -124,70 +221,98 @@ func typeOf(v any) Type {
 
 func numeric(t Type) bool { return t == Int || t == Float }
 
-// comparable2 reports whether == may stand between values of both types.
-func comparable2(t, u Type) bool {
-	return t != 0 && t != Strings && (t == u || numeric(t) && numeric(u))
+// alike reports whether == may stand between values of both types.
+func alike(t, u Type) bool { return t != 0 && t != Strings && (t == u || numeric(t) && numeric(u)) }
+
+// comparableWith are the types that == may stand beside, bit by bit.
+func comparableWith(t Type) (types uint8) {
+	for u := String; u <= Strings; u++ {
+		if alike(t, u) && u != Time {
+			types |= 1 << u
+		}
+	}
+	return types
 }
 
-// shape is how many operands a node has, of which types, and what it gives; a
-// result of 0 is checked by operands.
+// shape is how many operands a node has, of which types, what it gives, and what it
+// costs; a result of 0 is checked by operands.
 type shape struct {
 	args     int
 	result   Type
-	operands func(e *Expr) bool
+	operands func(t Type, of *[3]Type) bool
+	cost     int64
+	known    bool
 }
 
-func all(types ...Type) func(e *Expr) bool {
-	return func(e *Expr) bool {
-		for i, t := range types {
-			if e.Args[i].Type != t {
-				return false
-			}
-		}
-		return true
+func all(types ...Type) func(t Type, of *[3]Type) bool {
+	want := [3]Type{}
+	copy(want[:], types)
+	return func(_ Type, of *[3]Type) bool { return *of == want }
+}
+
+// number wants operands of the result's own type, Int or Float.
+func number(args int) func(t Type, of *[3]Type) bool {
+	return func(t Type, of *[3]Type) bool { return numeric(t) && of[0] == t && (args == 1 || of[1] == t) }
+}
+
+func numberOperand(_ Type, of *[3]Type) bool { return numeric(of[0]) }
+
+func compared(_ Type, of *[3]Type) bool { return alike(of[0], of[1]) }
+
+func inOrder(_ Type, of *[3]Type) bool { return alike(of[0], of[1]) && of[0] != Bool }
+
+func either(a, b Type) func(t Type, of *[3]Type) bool {
+	return func(_ Type, of *[3]Type) bool { return of[0] == a || of[0] == b }
+}
+
+func shapeOf(op Op) shape {
+	if int(op) < len(shapes) {
+		return shapes[op]
 	}
+	return shape{}
 }
 
-func same(types ...Type) func(e *Expr) bool {
-	return func(e *Expr) bool {
-		ok := false
-		for _, t := range types {
-			ok = ok || e.Type == t
-		}
-		for _, a := range e.Args {
-			ok = ok && a.Type == e.Type
-		}
-		return ok
-	}
-}
-
-func ofNumber(e *Expr) bool { return numeric(e.Args[0].Type) }
-
-func compared(e *Expr) bool { return comparable2(e.Args[0].Type, e.Args[1].Type) }
-
-func ordered2(e *Expr) bool { return compared(e) && e.Args[0].Type != Bool }
-
-var shapes = map[Op]shape{
+var shapes = [Count + 1]shape{
 	Const: {}, Field: {}, Item: {result: String}, Foreign: {result: Bool},
-	Not: {1, Bool, all(Bool)}, And: {2, Bool, all(Bool, Bool)}, Or: {2, Bool, all(Bool, Bool)},
-	Coalesce: {2, 0, func(e *Expr) bool { return e.Args[0].Type == e.Type && e.Args[1].Type == e.Type }},
-	Choose: {3, 0, func(e *Expr) bool {
-		return e.Args[0].Type == Bool && e.Args[1].Type == e.Type && e.Args[2].Type == e.Type
-	}},
-	Equal: {2, Bool, compared}, NotEqual: {2, Bool, compared}, Less: {2, Bool, ordered2},
-	LessOrEqual: {2, Bool, ordered2}, Greater: {2, Bool, ordered2}, GreaterOrEqual: {2, Bool, ordered2},
-	InSet: {1, Bool, nil}, InRange: {1, Bool, all(Int)}, InList: {1, Bool, all(String)},
-	InField: {2, Bool, all(String, Strings)}, Has: {0, Bool, nil},
-	Contains: {2, Bool, all(String, String)}, StartsWith: {2, Bool, all(String, String)}, EndsWith: {2, Bool, all(String, String)},
-	Add: {2, 0, same(Int, Float)}, Subtract: {2, 0, same(Int, Float)}, Multiply: {2, 0, same(Int, Float)},
-	Divide: {2, Float, all(Float, Float)}, Modulo: {2, Int, all(Int, Int)}, Negate: {1, 0, same(Int, Float)},
-	Concat: {2, String, all(String, String)}, Seconds: {2, Int, all(Time, Time)},
-	Len:   {1, Int, func(e *Expr) bool { return e.Args[0].Type == String || e.Args[0].Type == Strings }},
-	Lower: {1, String, all(String)}, Upper: {1, String, all(String)}, Trim: {1, String, all(String)},
-	Abs: {1, 0, same(Int, Float)}, Min: {2, 0, same(Int, Float)}, Max: {2, 0, same(Int, Float)},
-	ToInt: {1, Int, ofNumber}, ToFloat: {1, Float, ofNumber},
-	ToText: {1, String, func(e *Expr) bool { return e.Args[0].Type == Int || e.Args[0].Type == Bool }},
-	Hour:   {1, Int, all(Time)}, Weekday: {1, Int, all(Time)},
-	Any: {2, Bool, all(Strings, Bool)}, All: {2, Bool, all(Strings, Bool)}, None: {2, Bool, all(Strings, Bool)},
-	Count: {2, Int, all(Strings, Bool)},
+	Not: {args: 1, result: Bool, operands: all(Bool)},
+	And: {args: 2, result: Bool, operands: all(Bool, Bool)}, Or: {args: 2, result: Bool, operands: all(Bool, Bool)},
+	Coalesce: {args: 2, operands: func(t Type, of *[3]Type) bool { return of[0] == t && of[1] == t }},
+	Choose:   {args: 3, operands: func(t Type, of *[3]Type) bool { return of[0] == Bool && of[1] == t && of[2] == t }},
+	Equal:    {args: 2, result: Bool, operands: compared}, NotEqual: {args: 2, result: Bool, operands: compared},
+	Less: {args: 2, result: Bool, operands: inOrder}, LessOrEqual: {args: 2, result: Bool, operands: inOrder},
+	Greater: {args: 2, result: Bool, operands: inOrder}, GreaterOrEqual: {args: 2, result: Bool, operands: inOrder},
+	InSet: {args: 1, result: Bool}, InRange: {args: 1, result: Bool, operands: all(Int)},
+	InList: {args: 1, result: Bool, operands: all(String)}, InField: {args: 2, result: Bool, operands: all(String, Strings)},
+	Has:      {result: Bool},
+	Contains: {args: 2, result: Bool, operands: all(String, String)}, StartsWith: {args: 2, result: Bool, operands: all(String, String)},
+	EndsWith: {args: 2, result: Bool, operands: all(String, String)},
+	Add:      {args: 2, operands: number(2)}, Subtract: {args: 2, operands: number(2)}, Multiply: {args: 2, operands: number(2)},
+	Divide: {args: 2, result: Float, operands: all(Float, Float)}, Modulo: {args: 2, result: Int, operands: all(Int, Int)},
+	Negate: {args: 1, operands: number(1)}, Concat: {args: 2, result: String, operands: all(String, String)},
+	Seconds: {args: 2, result: Int, operands: all(Time, Time)},
+	Len:     {args: 1, result: Int, operands: either(String, Strings)},
+	Lower:   {args: 1, result: String, operands: all(String)}, Upper: {args: 1, result: String, operands: all(String)},
+	Trim: {args: 1, result: String, operands: all(String)},
+	Abs:  {args: 1, operands: number(1)}, Min: {args: 2, operands: number(2)}, Max: {args: 2, operands: number(2)},
+	ToInt: {args: 1, result: Int, operands: numberOperand}, ToFloat: {args: 1, result: Float, operands: numberOperand},
+	ToText: {args: 1, result: String, operands: either(Int, Bool)},
+	Hour:   {args: 1, result: Int, operands: all(Time)}, Weekday: {args: 1, result: Int, operands: all(Time)},
+	Any: {args: 2, result: Bool, operands: all(Strings, Bool)}, All: {args: 2, result: Bool, operands: all(Strings, Bool)},
+	None: {args: 2, result: Bool, operands: all(Strings, Bool)}, Count: {args: 2, result: Int, operands: all(Strings, Bool)},
+}
+
+func init() {
+	for op := range shapes {
+		s := &shapes[op]
+		switch op := Op(op); {
+		case op >= Contains && op <= EndsWith, op == Concat, op >= Len && op <= Trim:
+			s.cost = costText
+		case op >= InSet && op <= InList:
+			s.cost = 2
+		case op == Foreign: // has a cost of its own
+		default:
+			s.cost = 1
+		}
+		s.known = s.args > 0 || op == int(Const) || op == int(Field) || op == int(Item) || op == int(Foreign) || op == int(Has)
+	}
 }

@@ -1,6 +1,6 @@
 package logic
 
-// Weights of operations that run over a text, which has up to 4096 bytes.
+// costText is the weight of operations that run over a text, which has up to 4096 bytes.
 const costText = 16
 
 // MaxCost bounds costs: larger ones count as this one.
@@ -9,19 +9,26 @@ const MaxCost = 1 << 40
 // MaxItems is how many items a list may have, and what a static cost assumes.
 const MaxItems = 256
 
-// Cost is the counted cost of judging a tree once: Fixed, and PerItem for each item
-// of the list facts that it runs over. It does not depend on how the tree is
-// judged, so that every engine and every runtime counts the same.
+// Cost is the counted cost of judging a tree once: one for each operator and operand,
+// more for what runs over a text, and Each for each item of a list fact that it runs
+// over. It does not depend on how the tree is judged, so that every engine and every
+// runtime counts the same.
 type Cost struct {
 	Fixed   int64
-	PerItem map[int]int64 // by index of the field; nil when there is none
+	PerItem []PerItem // by field
+}
+
+// PerItem is a cost for each item of a Strings fact.
+type PerItem struct {
+	Field int
+	Each  int64
 }
 
 // Worst is the static worst case.
 func (c Cost) Worst() int64 {
 	sum := c.Fixed
-	for _, n := range c.PerItem {
-		sum = min(sum+min(n, MaxCost/MaxItems)*MaxItems, MaxCost)
+	for _, it := range c.PerItem {
+		sum = min(sum+min(it.Each, MaxCost/MaxItems)*MaxItems, MaxCost)
 	}
 	return sum
 }
@@ -29,55 +36,20 @@ func (c Cost) Worst() int64 {
 // Add adds the cost of d to c.
 func (c *Cost) Add(d Cost) {
 	c.Fixed = min(c.Fixed+d.Fixed, MaxCost)
-	for field, n := range d.PerItem {
-		c.each(field, n)
+	for _, it := range d.PerItem {
+		c.each(it.Field, it.Each)
 	}
 }
 
 func (c *Cost) each(field int, n int64) {
-	if c.PerItem == nil {
-		c.PerItem = map[int]int64{}
+	at := 0
+	for at < len(c.PerItem) && c.PerItem[at].Field < field {
+		at++
 	}
-	c.PerItem[field] = min(c.PerItem[field]+n, MaxCost)
-}
-
-// CostOf returns the cost of a tree: one for each operator and operand, more for
-// what runs over a text, and the condition of a loop as often as its list has items.
-func CostOf(e *Expr) Cost {
-	var c Cost
-	c.node(e)
-	return c
-}
-
-func (c *Cost) node(e *Expr) {
-	own := int64(1)
-	switch e.Op {
-	case Foreign:
-		c.Fixed = min(c.Fixed+e.Worst, MaxCost)
-		return
-	case Contains, StartsWith, EndsWith, Concat, Lower, Upper, Trim, Len:
-		own = costText
-	case InSet, InRange, InList:
-		own = 2
-	case InField:
-		c.loop(e.Args[1], 1)
-	case Any, All, None, Count:
-		c.loop(e.Args[0], 1+CostOf(e.Args[1]).Worst())
-		c.Fixed = min(c.Fixed+own, MaxCost)
-		c.node(e.Args[0])
-		return
+	if at == len(c.PerItem) || c.PerItem[at].Field != field {
+		c.PerItem = append(c.PerItem, PerItem{})
+		copy(c.PerItem[at+1:], c.PerItem[at:])
+		c.PerItem[at] = PerItem{Field: field}
 	}
-	c.Fixed = min(c.Fixed+own, MaxCost)
-	for _, a := range e.Args {
-		c.node(a)
-	}
-}
-
-// loop counts n for each item of a list; a list that is not one fact counts as full.
-func (c *Cost) loop(list *Expr, n int64) {
-	if list.Op == Field {
-		c.each(list.Field, n)
-		return
-	}
-	c.Fixed = min(c.Fixed+min(n, MaxCost/MaxItems)*MaxItems, MaxCost)
+	c.PerItem[at].Each = min(c.PerItem[at].Each+n, MaxCost)
 }

@@ -117,19 +117,3 @@ func (e *Expr) Fields(f func(field int)) {
 		return true
 	})
 }
-
-// Fallible reports whether judging the tree may fail: overflow, division by zero,
-// a text that grows too long, or something that only the VM can tell.
-func (e *Expr) Fallible() bool {
-	return !e.Walk(func(n *Expr) bool {
-		switch n.Op {
-		case Foreign, Add, Subtract, Multiply, Divide, Modulo, Concat:
-			return false
-		case Negate, Abs:
-			return n.Type != Int
-		case ToInt:
-			return n.Args[0].Type == Int
-		}
-		return true
-	})
-}
