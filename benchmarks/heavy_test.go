@@ -80,7 +80,7 @@ func BenchmarkCompileRules(b *testing.B) {
 	p := packOf(b, ruleset.Plain, 10000)
 	bin := p.Encode()
 	b.ResetTimer()
-	t := heavy(b, 7, func() {
+	t := heavy(b, 5, func() {
 		if _, err := compile.FS(files, compile.Options{}); err != nil {
 			b.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func BenchmarkCompileRivals(b *testing.B) {
 	list := ruleset.Rules(1000, ruleset.Plain)
 	files, env := ruleset.Pack(list), celEnv(b)
 	b.ResetTimer()
-	t := heavy(b, 7, func() {
+	t := heavy(b, 5, func() {
 		if _, err := compile.FS(files, compile.Options{}); err != nil {
 			b.Fatal(err)
 		}

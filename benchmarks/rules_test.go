@@ -220,9 +220,6 @@ func weigh(b *testing.B, sides ...*turn) {
 	}
 }
 
-// slowEach is how many events a slow engine takes in a round: some milliseconds' worth.
-func slowEach(n int) int { return max(2, min(events, 10000/n)) }
-
 // BenchmarkRules evaluates all rules on decoded events, expr and Issuant in turns.
 func BenchmarkRules(b *testing.B) {
 	for _, n := range ruleset.Sizes() {
@@ -272,7 +269,7 @@ func BenchmarkRulesVariants(b *testing.B) {
 func BenchmarkRulesGrowth(b *testing.B) {
 	few, many := newIssuant(b, ruleset.Plain, 1000), newIssuant(b, ruleset.Plain, 10000)
 	var d decision
-	x, y := decide(few, &d, events), decide(many, &d, events)
+	x, y := decide(few, &d), decide(many, &d)
 	b.ResetTimer()
 	weigh(b, x, y)
 	growth.set(y.perEvent() / x.perEvent())
@@ -291,7 +288,7 @@ func BenchmarkRivals(b *testing.B) {
 			b.Run(fmt.Sprintf("rules=%d/%s", n, strings.ReplaceAll(rival.name, ", ", "-")), func(b *testing.B) {
 				theirs := rival.make(b, ruleset.Plain, n)
 				var d decision
-				x, y := decide(newIssuant(b, ruleset.Plain, n), &d, events), decide(theirs, &d, slowEach(n))
+				x, y := decide(newIssuant(b, ruleset.Plain, n), &d), decide(theirs, &d)
 				b.ResetTimer()
 				weigh(b, x, y)
 				evaluated.set(rival.name, n, y.perEvent())
@@ -302,19 +299,34 @@ func BenchmarkRivals(b *testing.B) {
 	}
 }
 
-func decide(p peer, d *decision, each int) *turn {
-	return &turn{each: each, engine: func(i int) { p.decide(i, d) }}
+// turnTime is about how long a turn takes: long enough for the clock, and short enough
+// for the sides to see the same minute of the machine.
+const turnTime = 3 * time.Millisecond
+
+// turnOf makes a side that takes as many events in a round as turnTime holds.
+func turnOf(engine func(i int)) *turn {
+	const trial = 5
+	took := timed(func() {
+		for i := range trial {
+			engine(i)
+		}
+	})
+	return &turn{each: max(2, min(events, int(trial*turnTime/max(took, 1)))), engine: engine}
 }
 
-func decideJSON(p peer, d *decision, each int) *turn {
+func decide(p peer, d *decision) *turn {
+	return turnOf(func(i int) { p.decide(i, d) })
+}
+
+func decideJSON(p peer, d *decision) *turn {
 	bodies, r := bodies970(), p.(reader)
-	return &turn{each: each, engine: func(i int) { r.decideJSON(bodies[i], d) }}
+	return turnOf(func(i int) { r.decideJSON(bodies[i], d) })
 }
 
 // against weighs Issuant and expr in turns and returns how many times longer expr takes.
-func against(b *testing.B, to *matrix, n int, ours, theirs peer, do func(peer, *decision, int) *turn) float64 {
+func against(b *testing.B, to *matrix, n int, ours, theirs peer, do func(peer, *decision) *turn) float64 {
 	var d decision
-	x, y := do(ours, &d, events), do(theirs, &d, slowEach(n))
+	x, y := do(ours, &d), do(theirs, &d)
 	b.ResetTimer()
 	weigh(b, x, y)
 	if to != nil {
