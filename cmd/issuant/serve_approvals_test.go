@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,6 +69,18 @@ func (s *served) packs() (inForce string, waiting []string) {
 	return a.InForce.Version, append([]string{a.Waiting.Version}, a.Waiting.By...)
 }
 
+// warnsOf is warns for a server whose admin address wants a token.
+func (s *served) warnsOf(name, words string) func() bool {
+	return func() bool {
+		_, text := s.ask("GET", "/readyz", adminToken, "", "")
+		var r ready
+		_ = json.Unmarshal([]byte(text), &r)
+		return slices.ContainsFunc(r.Warnings, func(w struct{ Check, Message string }) bool {
+			return w.Check == name && strings.Contains(w.Message, words)
+		})
+	}
+}
+
 func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 	t.Parallel()
 	s, pack := newApproved(t)
@@ -75,24 +88,11 @@ func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 		t.Error(errs)
 	}
 	s.start("--unsafe-first-pack")
-	warns := func(name, words string) func() bool {
-		return func() bool {
-			_, text := s.ask("GET", "/readyz", adminToken, "", "")
-			var r ready
-			_ = json.Unmarshal([]byte(text), &r)
-			for _, w := range r.Warnings {
-				if w.Check == name && strings.Contains(w.Message, words) {
-					return true
-				}
-			}
-			return false
-		}
-	}
-	if !warns("approvals", "unsafe_first_pack")() {
+	if !s.warnsOf("approvals", "unsafe_first_pack")() {
 		t.Error("no warning of the pack that nobody approved")
 	}
 	edit(t, filepath.Join(pack, "pack.yaml"), "version: '1'", "version: '2'")
-	eventually(t, "the pack waits", warns("pack", "0 of 2 approvals"))
+	eventually(t, "the pack waits", s.warnsOf("pack", "0 of 2 approvals"))
 	if _, text := s.ask("GET", "/metrics", adminToken, "", ""); !strings.Contains(text, "issuant_pack_missing_approvals 2\n") {
 		t.Error("metrics lack what is missing")
 	}
@@ -108,7 +108,7 @@ func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 			t.Errorf("%s with the key of %s: exit %d\n%s%s", c.who, c.key, code, out, errs)
 		}
 	}
-	eventually(t, "the first approval shows", warns("pack", "1 of 2 approvals (ana)"))
+	eventually(t, "the first approval shows", s.warnsOf("pack", "1 of 2 approvals (ana)"))
 	if v, waits := s.packs(); v != "1" || strings.Join(waits, " ") != "2 ana" {
 		t.Error("in force:", v, waits)
 	}
@@ -116,7 +116,7 @@ func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 		t.Fatal(errs)
 	}
 	eventually(t, "the pack is taken", func() bool { v, waits := s.packs(); return v == "2" && waits == nil })
-	if warns("approvals", "")() || warns("pack", "")() {
+	if s.warnsOf("approvals", "")() || s.warnsOf("pack", "")() {
 		t.Error("it still warns")
 	}
 
@@ -134,7 +134,7 @@ func TestAPackIsTakenWhenEnoughPeopleApproveIt(t *testing.T) {
 	edit(t, filepath.Join(pack, "pack.yaml"), "version: '2'", "version: '3'")
 	eventually(t, "the approved pack is taken", func() bool { v, _ := s.packs(); return v == "3" })
 	edit(t, filepath.Join(pack, "lists", "deny_bins.csv"), "422222,,", "")
-	eventually(t, "a changed list waits too", warns("pack", "0 of 2 approvals"))
+	eventually(t, "a changed list waits too", s.warnsOf("pack", "0 of 2 approvals"))
 	if code := s.answers(1, "422222"); code != "05" {
 		t.Error("the list was taken without approval:", code)
 	}
@@ -261,7 +261,7 @@ func TestApproveTellsWhatIsWrong(t *testing.T) {
 		{[]string{"approve", "--approver", "ana", "--key", s.path("ana.key"), "--pack", s.path("none")}, exitUsage, "no such file"},
 		{append([]string{"approve", "--approver", "ana", "--key", s.path("ana.key"), "--pack", pack}, base...), exitUnavailable, "no server answers"},
 		{[]string{"approve", "--approver", "ana", "--key", s.path("ana.key"), "--pack", pack, "--store", s.path("none.db"), "--config", s.path("issuant.yaml")}, exitUsage, "none.db"},
-		{[]string{"drop"}, exitUsage, "drop"}, {nil, exitUsage, "approve, show"},
+		{[]string{"drop"}, exitUsage, "drop"}, {nil, exitUsage, "approve, inspect, show, sign, verify"},
 	} {
 		code, out, errs := runTool(t, t.Context(), nil, append([]string{"pack"}, c.args...)...)
 		if code != c.code || !strings.Contains(errs, c.words) || out != "" || strings.Count(errs, "\n") != 1 {

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto"
 	"crypto/ed25519"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,20 +87,6 @@ func (x *trusting) refused(words string) {
 	}
 }
 
-func (x *trusting) warns(check, words string) func() bool {
-	return func() bool {
-		_, text := x.ask("GET", "/readyz", adminToken, "", "")
-		var r ready
-		_ = json.Unmarshal([]byte(text), &r)
-		for _, w := range r.Warnings {
-			if w.Check == check && strings.Contains(w.Message, words) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
 func (x *trusting) version() string {
 	v, _ := x.packs()
 	return v
@@ -143,7 +128,7 @@ func TestServeTakesSignedPacksForwardAlone(t *testing.T) {
 		{"cut off", two[:200]},
 	} {
 		x.put("pack.signed", c.file)
-		eventually(t, c.words, x.warns("pack", c.words))
+		eventually(t, c.words, x.warnsOf("pack", c.words))
 		if x.version() != "3" {
 			t.Error("taken:", c.words)
 		}
@@ -260,7 +245,7 @@ func TestServeTakesSignedRingsForwardAlone(t *testing.T) {
 		{"not signed at all", string(keys)},
 	} {
 		x.put("keys.json", c.file)
-		eventually(t, c.words, x.warns("keys/pismo", c.words))
+		eventually(t, c.words, x.warnsOf("keys/pismo", c.words))
 	}
 	if status, answer := x.send(body(2), nil); status != 200 {
 		t.Error("the keys before are not in force any more:", status, answer)
@@ -283,7 +268,7 @@ func TestTrustIsNotSwitchedOffWhileItRuns(t *testing.T) {
 		return strings.Contains(text, `"config/trust"`)
 	})
 	x.put("pack.signed", x.signed("2", 2, "ana"))
-	eventually(t, "two are required still", x.warns("pack", "2 are required"))
+	eventually(t, "two are required still", x.warnsOf("pack", "2 are required"))
 	if x.version() != "1" {
 		t.Error("taken with one signature")
 	}

@@ -53,7 +53,13 @@ func Example() {
 
 func keyFile(t testing.TB) (*seal.Identities, *seal.Recipients) {
 	t.Helper()
-	file, recipient, err := seal.NewKeyFile(time.Unix(0, 0))
+	return keysOf(t, seal.NewKeyFile)
+}
+
+// keysOf returns both halves of a key that make makes.
+func keysOf(t testing.TB, make func(time.Time) (file []byte, recipient string, err error)) (*seal.Identities, *seal.Recipients) {
+	t.Helper()
+	file, recipient, err := make(time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
@@ -40,19 +39,7 @@ func opened(file []byte, with *seal.Identities) ([]byte, error) {
 
 func hybridFile(t testing.TB) (*seal.Identities, *seal.Recipients) {
 	t.Helper()
-	file, recipient, err := seal.NewHybridKeyFile(time.Unix(0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids, err := seal.ParseIdentities(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to, err := seal.ParseRecipients([]byte(recipient))
-	if err != nil || ids.Recipients().String() != recipient {
-		t.Fatal(err)
-	}
-	return ids, to
+	return keysOf(t, seal.NewHybridKeyFile)
 }
 
 func passphrase(t testing.TB, text string) (*seal.Identities, *seal.Recipients) {
