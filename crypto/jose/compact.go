@@ -10,6 +10,15 @@ import (
 // line breaks, which it would skip, are refused before it sees the text.
 var b64 = base64.RawURLEncoding.Strict()
 
+// decodeText is for base64url inside a header, which may hold line breaks as escapes.
+func decodeText(text string) (data []byte, ok bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	data, err := b64.DecodeString(text)
+	return data, err == nil
+}
+
 // cut finds the dots between the parts of a compact token: as many as dots has
 // room for, and no more.
 func cut(token string, dots []int) error {

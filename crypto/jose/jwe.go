@@ -63,11 +63,11 @@ type JWE struct {
 // ephemeral key is a point on its curve.
 func ParseJWE(token string) (JWE, error) { return ParseJWEUpTo(token, MaxTokenBytes) }
 
-// ParseJWEUpTo is ParseJWE for messages of up to max bytes, MaxJWEBytes at most:
-// for a counterpart that encrypts whole bodies. A refused message costs about
+// ParseJWEUpTo is ParseJWE for messages of up to limit bytes, inclusive, MaxJWEBytes at
+// most: for a counterpart that encrypts whole bodies. A refused message costs about
 // twice its length in memory.
-func ParseJWEUpTo(token string, max int) (JWE, error) {
-	if len(token) > min(max, MaxJWEBytes) {
+func ParseJWEUpTo(token string, limit int) (JWE, error) {
+	if len(token) > min(limit, MaxJWEBytes) {
 		return JWE{}, ErrTooLarge
 	}
 	var dots [4]int
@@ -152,8 +152,8 @@ func (e *JWE) keyShape(p *protected) (err error) {
 
 // member decodes a header member of n bytes, of any length where n is negative.
 func member(name, text string, n int) ([]byte, error) {
-	data, err := b64.DecodeString(text)
-	if err != nil || n >= 0 && len(data) != n {
+	data, ok := decodeText(text)
+	if !ok || n >= 0 && len(data) != n {
 		return nil, malformed("header " + name + " is not canonical base64url, or not as long as alg demands")
 	}
 	return data, nil
@@ -176,9 +176,9 @@ func curveName(c ecdh.Curve) string {
 
 // point returns the ephemeral key, whose coordinates have the curve's full length.
 func (p *protected) point() (*ecdh.PublicKey, error) {
-	x, errX := b64.DecodeString(p.x)
-	y, errY := b64.DecodeString(p.y)
-	if errX != nil || errY != nil {
+	x, okX := decodeText(p.x)
+	y, okY := decodeText(p.y)
+	if !okX || !okY {
 		return nil, malformed("header epk is not canonical base64url")
 	}
 	for _, curve := range [...]ecdh.Curve{ecdh.P256(), ecdh.P384(), ecdh.P521()} {

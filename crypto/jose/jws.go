@@ -170,7 +170,10 @@ func (s *signature) verify(key any, input, room, sig []byte) error {
 		ok = ed25519.Verify(key.(ed25519.PublicKey), input, sig)
 	case familyHMAC:
 		mac, err := s.appendMAC(room, key, input)
-		ok = err == nil && hmac.Equal(mac, sig)
+		if err != nil {
+			return &Error{ErrSignature, "the device that holds the key made no MAC"}
+		}
+		ok = hmac.Equal(mac, sig)
 	}
 	if !ok {
 		return ErrSignature

@@ -196,6 +196,7 @@ func TestEncryptedKeyIsThereExactlyWhenAlgWrapsOne(t *testing.T) {
 	for _, header := range []string{
 		`{"alg":"A256GCMKW","enc":"A256GCM"}`, `{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAAAAAAAAAA"}`, `{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAAAAAAAAAA","tag":"AAAA"}`,
 		`{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAAAAAAAAA","tag":"AAAAAAAAAAAAAAAAAAAAAA"}`, `{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAAAAAAAAAA","tag":"AAAAAAAAAAAAAAAAAAAAAB"}`,
+		`{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAA\nAAAAAAAA","tag":"AAAAAAAAAAAAAAAAAAAAAA"}`, `{"alg":"A256GCMKW","enc":"A256GCM","iv":"AAAAAAAAAAAAAAAA","tag":"AAAAAAAAAAAAAAAAAAAAAA\r"}`,
 	} {
 		token := enc(header) + "." + b64.EncodeToString(make([]byte, 32)) + "." + b64.EncodeToString(make([]byte, 12)) + ".AAAA." + b64.EncodeToString(make([]byte, 16))
 		if _, err := ParseJWE(token); !errors.Is(err, ErrMalformed) {
@@ -225,7 +226,7 @@ func TestEphemeralKeyIsAPointOnItsCurve(t *testing.T) {
 		"other curve": `"epk":{"kty":"EC","crv":"P-384","x":"` + x + `","y":"` + y + `"}`, "P-224": `"epk":{"kty":"EC","crv":"P-224","x":"` + x + `","y":"` + y + `"}`, "secp256k1": `"epk":{"kty":"EC","crv":"secp256k1","x":"` + x + `","y":"` + y + `"}`,
 		"no y": `"epk":{"kty":"EC","crv":"P-256","x":"` + x + `"}`, "short x": `"epk":{"kty":"EC","crv":"P-256","x":"` + x[:40] + `","y":"` + y + `"}`, "shifted": `"epk":{"kty":"EC","crv":"P-256","x":"AA` + x + `","y":"` + y + `"}`,
 		"padded": `"epk":{"kty":"EC","crv":"P-256","x":"` + x + `=","y":"` + y + `"}`, "kty": `"epk":{"kty":"OKP","crv":"P-256","x":"` + x + `","y":"` + y + `"}`, "X25519 with y": `"epk":{"kty":"OKP","crv":"X25519","x":"` + x + `","y":"` + y + `"}`,
-		"X25519 as EC": `"epk":{"kty":"EC","crv":"X25519","x":"` + x + `"}`, "private": strings.Replace(good, `"x"`, `"d":"`+x+`","x"`, 1), "apu": good + `,"apu":"A"`, "apv": good + `,"apv":"AA=="`,
+		"X25519 as EC": `"epk":{"kty":"EC","crv":"X25519","x":"` + x + `"}`, "private": strings.Replace(good, `"x"`, `"d":"`+x+`","x"`, 1), "apu": good + `,"apu":"A"`, "apu with a line feed": good + `,"apu":"AAAA\n"`, "x with a line feed": strings.Replace(good, `"y":"`, `"y":"\n`, 1), "apv": good + `,"apv":"AA=="`,
 	} {
 		if err := epk(members); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
@@ -263,7 +264,7 @@ func failures(t testing.TB) map[string]struct {
 				p[i] = b64.EncodeToString(raw)
 				list[fmt.Sprint(alg, " ", encName, ", part ", i)] = try{strings.Join(p, "."), alg, openKey}
 			}
-			list[fmt.Sprint(alg, " ", encName, ", header")] = try{enc(strings.Replace(decodeText(t, parts[0]), "{", "{ ", 1)) + strings.TrimPrefix(token, parts[0]), alg, openKey}
+			list[fmt.Sprint(alg, " ", encName, ", header")] = try{enc(strings.Replace(textOf(t, parts[0]), "{", "{ ", 1)) + strings.TrimPrefix(token, parts[0]), alg, openKey}
 		}
 	}
 	r := testkey.RSA(t, "rsa2048-a")
@@ -291,7 +292,7 @@ func failures(t testing.TB) map[string]struct {
 	return list
 }
 
-func decodeText(t testing.TB, s string) string {
+func textOf(t testing.TB, s string) string {
 	t.Helper()
 	b, err := b64.DecodeString(s)
 	if err != nil {
@@ -459,7 +460,7 @@ func TestHeadersKeepTheirOrderAndRefuseGames(t *testing.T) {
 		if err != nil {
 			return code.Of(err).String()
 		}
-		return decodeText(t, s[:strings.IndexByte(s, '.')])
+		return textOf(t, s[:strings.IndexByte(s, '.')])
 	}
 	for want, h := range map[string]Header{
 		`{"alg":"HS256"}`:                                      nil,

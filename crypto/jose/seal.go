@@ -145,7 +145,7 @@ func (s *source) agree(k *sealedKey, c *jwa.Content, key any, header Header) (er
 			if p.name != name {
 				continue
 			}
-			if parties[i], err = b64.DecodeString(p.text); err != nil {
+			if parties[i], ok = decodeText(p.text); !ok {
 				return &Error{ErrHeader, name + " is not canonical base64url"}
 			}
 		}
