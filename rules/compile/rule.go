@@ -99,8 +99,6 @@ func idOf(n *yaml.Node) string {
 	return ""
 }
 
-const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 func validReason(s string) bool {
 	return rules.ValidRuleID(s) && strings.ToUpper(s) == s
 }
