@@ -3,6 +3,7 @@ package card
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -135,10 +136,10 @@ func (c *Card) Check(now time.Time) error {
 	return Text("name", c.Name, 0, 256)
 }
 
-// Buffer returns an empty buffer in which a card, a wallet and an address (nil: none)
-// can be written as JSON beside some 700 bytes of names without growing: what grows
-// leaves card numbers behind in smaller buffers that nobody clears.
-func (c *Card) Buffer(w *Wallet) []byte {
+// Buffer returns an empty buffer, buf if it is large enough, in which the card, a
+// wallet (nil: none) and some 700 bytes of names can be written as JSON without
+// growing: what grows leaves card numbers behind in smaller buffers that nobody clears.
+func (c *Card) Buffer(buf []byte, w *Wallet) []byte {
 	n := len(c.Name)
 	if w != nil {
 		n += len(w.RequestorID) + len(w.AccountID) + len(w.DeviceID) + len(w.AppID)
@@ -146,7 +147,7 @@ func (c *Card) Buffer(w *Wallet) []byte {
 	if a := c.Address; a != nil {
 		n += len(a.Line1) + len(a.Line2) + len(a.Line3) + len(a.City) + len(a.State) + len(a.PostalCode) + len(a.Country)
 	}
-	return make([]byte, 0, 700+6*n) // an escape has six bytes
+	return slices.Grow(buf[:0], 700+6*n) // an escape has six bytes
 }
 
 // Text returns a *FieldError around ErrField unless s has min to max characters, is

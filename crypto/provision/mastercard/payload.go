@@ -114,7 +114,7 @@ func (p *Payload) cardInfo(c *card.Card) ([]byte, error) {
 	if err := card.Text("cardholderName", c.Name, 0, maxName); err != nil {
 		return nil, err
 	}
-	w := canon.NewWriter(c.Buffer(nil)).Object().
+	w := canon.NewWriter(c.Buffer(nil, nil)).Object().
 		Key("accountNumber").String(c.PAN.Reveal()).
 		Key("expiryMonth").String(c.Expiry.MM()).Key("expiryYear").String(c.Expiry.YY()).
 		Key("source").String(p.o.Source)
@@ -129,7 +129,7 @@ func (p *Payload) fundingAccount(c *card.Card, now time.Time) ([]byte, error) {
 	if err := checkAddress(c.Address); err != nil {
 		return nil, err
 	}
-	w := canon.NewWriter(c.Buffer(nil)).Object().Key("cardAccountData").Object().
+	w := canon.NewWriter(c.Buffer(nil, nil)).Object().Key("cardAccountData").Object().
 		Key("accountNumber").String(c.PAN.Reveal()).
 		Key("expiryMonth").String(c.Expiry.MM()).Key("expiryYear").String(c.Expiry.YY()).
 		EndObject()

@@ -3,6 +3,7 @@ package visa
 import (
 	"cmp"
 	"crypto"
+	"crypto/cipher"
 	"crypto/rsa"
 	"crypto/sha256"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/jwa"
 )
 
 // Bounds, inclusive.
@@ -26,14 +28,15 @@ const (
 // concurrent use; NewSharedKey makes one.
 type SharedKey struct {
 	id  string
-	kek secret.Bytes
+	kek func() cipher.AEAD // a function, so that no printer finds the key
 }
 
 // NewSharedKey takes the key id (or API key) and the secret that belongs to it, as
 // the text that Visa gave: nothing is decoded. The key-encryption key is the SHA-256
 // of that text. (The key of x-pay-token is the text itself: the two must not be mixed
 // up.) A secret of fewer than 16 or more than 1024 bytes, and an id that is not 1 to
-// 256 printable characters without blanks, are ErrKey.
+// 256 printable characters without blanks, are ErrKey. In FIPS 140-only mode the error
+// is jose.ErrFIPS.
 func NewSharedKey(keyID string, shared secret.Text) (*SharedKey, error) {
 	text := shared.Reveal()
 	switch {
@@ -44,7 +47,11 @@ func NewSharedKey(keyID string, shared secret.Text) (*SharedKey, error) {
 	}
 	kek := sha256.Sum256([]byte(text))
 	defer clear(kek[:])
-	return &SharedKey{keyID, secret.NewBytes(kek[:])}, nil
+	gcm, err := jwa.NewGCM(kek[:])
+	if err != nil {
+		return nil, jose.ErrFIPS // the one reason that AES of 256 bits has
+	}
+	return &SharedKey{keyID, func() cipher.AEAD { return gcm }}, nil
 }
 
 func usableID(id string) bool {
@@ -67,7 +74,7 @@ func (k *SharedKey) Seal(plaintext []byte, now time.Time) (string, error) {
 	if iat < 0 || iat > maxNow {
 		return "", ErrClock
 	}
-	return seal(jose.A256GCMKW, k.kek, jose.Header{
+	return seal(jose.A256GCMKW, k.kek(), jose.Header{
 		jose.Here("alg"), jose.Text("channelSecurityContext", "SHARED_SECRET"), jose.Here("enc"), jose.Int("iat", iat),
 		jose.Here("iv"), jose.Text("kid", k.id), jose.Here("tag"), jose.Text("typ", "JOSE"),
 	}, plaintext)
@@ -92,7 +99,7 @@ func (k *SharedKey) Open(token string) ([]byte, error) {
 	case jwe.KeyID != k.id:
 		return nil, unopened("its kid is not that of the shared key")
 	}
-	return open(&jwe, jose.A256GCMKW, k.kek, jose.A256GCM)
+	return open(&jwe, jose.A256GCMKW, k.kek(), jose.A256GCM)
 }
 
 func open(jwe *jose.JWE, alg string, key any, enc ...string) ([]byte, error) {

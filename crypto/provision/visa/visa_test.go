@@ -50,11 +50,17 @@ func openers(tb testing.TB, s provisiontest.Setup) map[string]func(string) ([]by
 	if err != nil {
 		tb.Fatal(err)
 	}
+	all := rsaOpeners(tb, s)
+	all["visa_shared"] = key.Open
+	return all
+}
+
+func rsaOpeners(tb testing.TB, s provisiontest.Setup) map[string]func(string) ([]byte, error) {
+	tb.Helper()
 	ours, theirs := provisiontest.RSA(tb, s.KeyPEM), provisiontest.PublicRSA(tb, s.VisaSignPEM)
 	find := func(kid string) (crypto.Decrypter, bool) { return ours, kid == s.Fingerprints[1] }
 	in := visa.Inbound{VerifyKey: func(kid string) (*rsa.PublicKey, bool) { return theirs, kid == s.VisaSignKID }, OpenKey: find}
 	return map[string]func(string) ([]byte, error){
-		"visa_shared":  key.Open,
 		"visa_field":   func(t string) ([]byte, error) { return visa.OpenField(t, find) },
 		"visa_inbound": func(t string) ([]byte, error) { return in.Open([]byte(t)) },
 	}
