@@ -202,8 +202,8 @@ func values(t *testing.T) (map[string]any, []plant) {
 	must(err)
 	shared, err := visa.NewSharedKey("k", secret.NewText(bytes))
 	must(err)
-	visaOptions := visa.PayloadOptions{Key: shared}
-	visaPayload, err := visa.NewPayload(visaOptions)
+
+	visaPayload, err := visa.NewPayload(visa.PayloadOptions{Key: shared})
 	must(err)
 	stripe, ok := webhook.Preset("stripe")
 	if !ok {
@@ -220,7 +220,7 @@ func values(t *testing.T) (map[string]any, []plant) {
 		"outbound.MLE": mle, "outbound.MLEOptions": mleOptions, "outbound.OAuth1": oauth, "pismo.Codec": codec, "pismo.Config": config,
 		"seal.DataKey": dataKey, "seal.DataKeyOpener": opener, "seal.Identities": ids,
 		"secret.Bytes": secret.NewBytes(bytes), "secret.PAN": number, "secret.RefKey": ref, "secret.RefKeys": refs, "secret.Text": secret.NewText("planted-text"),
-		"source.Files": files, "source.HTTPS": https, "visa.Payload": visaPayload, "visa.PayloadOptions": visaOptions, "visa.SharedKey": shared,
+		"source.Files": files, "source.HTTPS": https,
 		"webhook.Signer": hooks, "webhook.SignerOptions": signerOptions,
 	}, plants
 }
