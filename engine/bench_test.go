@@ -35,6 +35,14 @@ func BenchmarkDecide(b *testing.B) {
 			}
 		}
 	})
+	b.Run("explain=hits/pack=starter", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, hits := e.ExplainHits(ev, enginetest.Now()); len(hits) == 0 {
+				b.Fatal("no hit")
+			}
+		}
+	})
 	b.Run("explain/pack=starter", func(b *testing.B) {
 		for b.Loop() {
 			if x := e.Explain(ev, enginetest.Now()); len(x.Flips) == 0 {

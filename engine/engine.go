@@ -35,6 +35,7 @@ type loaded struct {
 	on      fields
 	digests []ListDigest
 	methods []methodField
+	masked  []bool // by field: explanations must not show it
 }
 
 // fields are indices into the schema; -1 where it has no such field of that type.
@@ -109,7 +110,7 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		}
 		return -1
 	}
-	l := &loaded{pack: p, kill: k, on: fields{
+	l := &loaded{pack: p, kill: k, masked: maskedFields(s, e.card), on: fields{
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
 		cardBIN: -1, cardRef: -1, requestorID: -1, requestor: -1, deviceRef: -1,

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -49,6 +50,22 @@ func TestExplainTellsHitsMissesAndFlips(t *testing.T) {
 	}
 	if !x.Complete || x.Evaluations == 0 {
 		t.Errorf("%d evaluations, complete %v", x.Evaluations, x.Complete)
+	}
+}
+
+// TestExplainHitsTellsWhatExplainTells compares the quick form with the whole, for the
+// starter pack's own way of conditions as for fakes.
+func TestExplainHitsTellsWhatExplainTells(t *testing.T) {
+	e := scorePack().engine(t)
+	for _, ev := range []*Event{event(t, "network_risk.score", 86, "device.ref", "other", "device.type", "x"), event(t, "id", "e1"), event(t)} {
+		d, hits := e.ExplainHits(ev, testNow)
+		x := e.Explain(ev, testNow)
+		if !bytes.Equal(d.AppendJSON(nil), x.Decision.AppendJSON(nil)) || fmt.Sprint(hits) != fmt.Sprint(x.Hits) {
+			t.Errorf("%v\n%v", hits, x.Hits)
+		}
+	}
+	if d, hits := e.ExplainHits(nil, testNow); d == nil || len(hits) > 1 {
+		t.Errorf("no event: %v, %v", d, hits)
 	}
 }
 

@@ -31,12 +31,13 @@ type Lowered struct {
 	summary logic.Summary
 	vm      VM
 
-	once   sync.Once
-	form   Form
-	judge  truthOf
-	leaves []truthOf
-	fields []int
-	normal logic.Normal
+	once    sync.Once
+	form    Form
+	judge   truthOf
+	leaves  []truthOf
+	clauses []clause // by leaf
+	fields  []int
+	normal  logic.Normal
 }
 
 // Form is the lowered form of a condition: its tree, and its leaves in the order of
@@ -97,6 +98,7 @@ func (c *Lowered) build() {
 		c.judge = builder{c.schema}.truth(c.form.Root)
 	}
 	for i, l := range c.form.Leaves {
+		c.clauses = append(c.clauses, gather(l.Expr))
 		if l.Expr.Foreign() != nil {
 			c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
 		} else {

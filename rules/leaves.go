@@ -24,23 +24,31 @@ type clause struct {
 // Leaves judges each leaf of the condition on its own, in the order of the text,
 // and proposes flips, each of which was tried: it changes the leaf's verdict.
 func (c *Lowered) Leaves(env *Env) []Leaf {
+	out := c.JudgeLeaves(env)
+	for i := range out {
+		l := &out[i]
+		l.Flips = c.flips(c.leaves[i], &c.clauses[i], env, l.Truth)
+	}
+	return out
+}
+
+// JudgeLeaves is Leaves without flips, which take nearly all of its time. Fields and
+// texts of the leaves belong to the condition and must not be changed.
+func (c *Lowered) JudgeLeaves(env *Env) []Leaf {
 	if !env.Facts.schema.Equal(c.schema) {
 		return nil
 	}
 	c.ready()
-	out := make([]Leaf, 0, len(c.leaves))
+	out := make([]Leaf, len(c.leaves))
 	for i, judge := range c.leaves {
-		l := gather(c.form.Leaves[i].Expr)
 		v, why := judge(env, "")
-		out = append(out, Leaf{Text: c.form.Leaves[i].Text, Fields: l.fields, Truth: v, Code: why,
-			Flips: c.flips(judge, l, env, v)})
+		out[i] = Leaf{Text: c.form.Leaves[i].Text, Fields: c.clauses[i].fields, Truth: v, Code: why}
 	}
 	return out
 }
 
 // gather collects what a leaf reads and compares with.
-func gather(e *logic.Expr) *clause {
-	l := new(clause)
+func gather(e *logic.Expr) (l clause) {
 	e.Walk(func(n *logic.Expr) bool {
 		switch n.Op {
 		case logic.Field, logic.Has:

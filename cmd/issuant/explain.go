@@ -20,6 +20,7 @@ import (
 type explainFlags struct {
 	whatIf   []string
 	all      bool
+	hits     bool
 	decision string
 	history  string
 
@@ -59,6 +60,7 @@ recorded, it says so and ends with exit code 1.`,
 	a.nowFlag(cmd)
 	cmd.Flags().StringArrayVar(&f.whatIf, "what-if", nil, "change a fact: `FIELD=VALUE`; may stand several times")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show every near miss and every rule without verdict in full")
+	cmd.Flags().BoolVar(&f.hits, "hits", false, "tell of the rules that hit only: no near misses, no flips, a thousandth of the time")
 	cmd.Flags().StringVar(&f.history, "history", "", "earlier events, one a line: a `FILE`")
 	cmd.Flags().StringVar(&f.decision, "decision", "", "explain the recorded decision of this `ID`: of the decision or event, or the record's number")
 	cmd.Flags().StringVar(&f.identity, "identity", "", "with --decision: the auditor's key `FILE`, as age-keygen makes it")
@@ -67,6 +69,9 @@ recorded, it says so and ends with exit code 1.`,
 }
 
 func (a *app) explain(f *explainFlags) error {
+	if f.hits && (f.all || f.decision != "") {
+		return usage("explain: --hits tells of the rules that hit an event, and no more; leave out --all and --decision")
+	}
 	if f.decision != "" {
 		return a.explainDecision(f)
 	}
@@ -220,6 +225,12 @@ func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.E
 			return usage("--what-if: %w", err)
 		}
 	}
+	if f.hits {
+		explain = func(ev *engine.Event, now time.Time) *engine.Explanation {
+			d, hits := eng.ExplainHits(ev, now)
+			return &engine.Explanation{Decision: d, Hits: hits, Evaluations: 1}
+		}
+	}
 	x := explain(changed, now)
 	if a.format == "json" {
 		out := x.AppendJSON(nil)
@@ -237,7 +248,11 @@ func (a *app) printExplanation(f *explainFlags, eng *engine.Engine, ev *engine.E
 	p.verdict(&b, x.Decision)
 	p.causes(&b, x.Decision)
 	p.footer(&b, x.Decision)
-	p.explanation(&b, x, f.all)
+	if f.hits {
+		p.stories(&b, "What hit", x.Hits, len(x.Hits))
+	} else {
+		p.explanation(&b, x, f.all)
+	}
 	_, err := fmt.Fprint(a.out, b.String())
 	return err
 }

@@ -44,6 +44,39 @@ func TestIndexFindsWhatVerdictsSay(t *testing.T) {
 	}
 }
 
+// TestCountedCostIsWithinTheStatic holds what is counted on an event to what was
+// promised when the pack was compiled, for each condition and for the whole, and the
+// whole to the sum of its parts.
+func TestCountedCostIsWithinTheStatic(t *testing.T) {
+	schema := compiletest.Schema()
+	less := 0
+	for seed := range uint64(20) {
+		g := compiletest.New(7000 + seed)
+		p := generatedPack(t, g, schema)
+		for range 20 {
+			f := g.Facts(schema)
+			sum, worst := int64(0), int64(0)
+			for i := range p.Manifest().Rules {
+				c := p.Condition(i).(*rules.Lowered)
+				got := c.Counted(f)
+				if got < 1 || got > c.Cost() {
+					t.Fatalf("%s: counted %d, at most %d", p.Manifest().Rules[i].When, got, c.Cost())
+				}
+				if got < c.Cost() {
+					less++
+				}
+				sum, worst = sum+got, worst+c.Cost()
+			}
+			if run := p.Run(f, compiletest.Now); run.Cost != min(sum, p.Manifest().MaxCost) || run.Cost > worst {
+				t.Fatalf("the run counts %d, its conditions %d of at most %d", run.Cost, sum, worst)
+			}
+		}
+	}
+	if less < 100 {
+		t.Errorf("only %d conditions cost less than they may", less)
+	}
+}
+
 // said are the verdicts that Run notes.
 func said(p *rules.Pack, verdicts []rules.Verdict) []rules.Note {
 	notes := []rules.Note{}
