@@ -47,20 +47,24 @@ func (k RefKey) ID() string { return k.id }
 // domain ("pan", "device") keeps equal values of different kinds apart; it must
 // not contain a zero byte. The zero key and an empty value give "".
 func (k RefKey) Ref(domain string, value []byte) string {
+	var ref [maxRefKeyID + 1 + 2*sha256.Size]byte
+	return string(k.AppendRef(ref[:0], domain, value))
+}
+
+// AppendRef appends what Ref returns to dst.
+func (k RefKey) AppendRef(dst []byte, domain string, value []byte) []byte {
 	if k.key.Len() == 0 || len(value) == 0 {
-		return ""
+		return dst
 	}
 	m := k.macs.Get().(*mac)
 	m.Reset()
 	m.buf = append(append(append(m.buf[:0], domain...), 0), value...)
 	m.Write(m.buf)
 	clear(m.buf) // it may hold a card number
-	sum := m.Sum(m.buf[:0])
-	var ref [maxRefKeyID + 1 + 2*sha256.Size]byte
-	out := hex.AppendEncode(append(append(ref[:0], k.id...), ':'), sum)
-	m.buf = sum[:0]
+	m.buf = m.Sum(m.buf[:0])
+	dst = hex.AppendEncode(append(append(dst, k.id...), ':'), m.buf)
 	k.macs.Put(m)
-	return string(out)
+	return dst
 }
 
 // Ref returns the reference of the card number under k, in the domain "pan".

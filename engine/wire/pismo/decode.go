@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -26,6 +27,10 @@ type message struct {
 	digest  string // hex SHA-256 of body
 }
 
+// madeTexts is how many bytes the texts of our own usually have together: the event
+// id and two references.
+const madeTexts = 224
+
 // digestPrefix is how much of the message digest enters the event id: 128 bits.
 const digestPrefix = 32
 
@@ -35,42 +40,40 @@ const digestPrefix = 32
 type decoding struct {
 	c       *Codec
 	ev      *engine.Event
+	found   *found
+	lists   *lists
+	made    strings.Builder // texts of our own, in one piece
 	unknown int
 }
 
 func (c *Codec) decode(m message) (*engine.Decoded, error) {
-	doc, err := parse(m.body)
-	if err != nil {
-		return nil, err
+	f := founds.Get().(*found)
+	defer f.release()
+	b, ok := f.quickly(m.body)
+	if !ok {
+		f.clear()
+		var err error
+		if b, err = f.slowly(m.body); err != nil {
+			return nil, err
+		}
 	}
-	defer doc.Release()
-	root := doc.Root()
-	if root.Kind() != strictjson.Object {
-		return nil, failAt(root.Off(), "", "must be an object, not "+root.Kind().String())
-	}
+	return c.event(m, b, f), nil
+}
+
+// event makes the event of what was found.
+func (c *Codec) event(m message, b body, f *found) *engine.Decoded {
 	out := new(result)
 	out.facts.Init(rules.EventV1())
 	out.event.Facts, out.Event = &out.facts, &out.event
-	d := &decoding{c: c, ev: out.Event}
-	if d.unknown, err = checkNames(root); err != nil {
-		return nil, err
-	}
-	b := d.page(object{root, ""})
-	if b.err != nil {
-		return nil, b.err
-	}
-	sh := networkShape(b.brand)
-	found, err := look(b.network, sh)
-	if err != nil {
-		return nil, err
-	}
-	d.unknown += found.unknown
+	out.room = out.few[:]
+	d := decoding{c: c, ev: out.Event, found: f, lists: &out.lists, unknown: f.survey.unknown}
+	d.made.Grow(madeTexts)
 	d.envelope(m, b)
-	d.card(m, b, found.pan())
+	d.card(m, b, f.survey.pan())
 	d.networkData(b)
 	d.findings(b)
 	out.UnknownFields = d.unknown
-	return &out.Decoded, nil
+	return &out.Decoded
 }
 
 // result is what Decode returns, in one piece of memory.
@@ -78,6 +81,47 @@ type result struct {
 	engine.Decoded
 	event engine.Event
 	facts rules.Facts
+	lists
+}
+
+// lists is memory for the short lists that most events have.
+type lists struct {
+	guards [3]engine.Guard
+	few    [6]string
+	room   []string // what is left of few, never nil
+}
+
+// cut takes a list from the room, into which it was appended if it fitted.
+func (l *lists) cut(list []string) []string {
+	if len(list) <= len(l.room) {
+		l.room = l.room[len(list):]
+	}
+	return list[:len(list):len(list)]
+}
+
+// slowly reads a body with the whole tree: it can say what is wrong, and knows what to
+// do with what it does not know.
+func (f *found) slowly(data []byte) (b body, err error) {
+	doc, err := parse(data)
+	if err != nil {
+		return b, err
+	}
+	defer doc.Release()
+	root := doc.Root()
+	if root.Kind() != strictjson.Object {
+		return b, failAt(root.Off(), "", "must be an object, not "+root.Kind().String())
+	}
+	unknown, err := checkNames(root)
+	if err != nil {
+		return b, err
+	}
+	b, network, err := page(root)
+	if err != nil {
+		return b, err
+	}
+	f.survey, err = look(network, networkShape(b.brand), f)
+	f.survey.unknown += unknown
+	return b, err
 }
 
 // parse reads the body; the error names no place that the sender named.
@@ -100,8 +144,6 @@ func failAt(offset int, pointer, msg string) *engine.DecodeError {
 
 // body is what the page's own members say.
 type body struct {
-	err error
-
 	token   string
 	brand   string
 	codes   []string
@@ -110,7 +152,7 @@ type body struct {
 	cardID, cardType     string
 	program, bin         maybe
 	status, stage, combo maybe
-	network              strictjson.Cursor
+	network              bool // original_network_data is an object
 }
 
 // maybe is a text that may be absent; null is absent.
@@ -119,10 +161,9 @@ type maybe struct {
 	ok   bool
 }
 
-// page reads the page's own members; the first mistake ends up in err.
-func (d *decoding) page(root object) body {
-	r := &fieldReader{}
-	b := body{}
+// page reads the page's own members; err is the first mistake.
+func page(whole strictjson.Cursor) (b body, network strictjson.Cursor, err error) {
+	r, root := &fieldReader{}, object{whole, ""}
 	b.token = r.id(root, "token_id")
 	b.brand = r.required(root, "network_brand")
 	card := r.object(root, "card", true)
@@ -134,9 +175,9 @@ func (d *decoding) page(root object) body {
 	b.program = r.optionalID(card, "program_id")
 	b.combo = r.text(r.object(root, "combo_card", false), "status")
 	b.codes, b.hasList = r.list(root, "custom_codes")
-	b.network = r.object(root, "original_network_data", false).Cursor
-	b.err = r.err()
-	return b
+	network = r.object(root, "original_network_data", false).Cursor
+	b.network = network.Kind() == strictjson.Object
+	return b, network, r.err()
 }
 
 // object is the body, or a member of it that is an object.
@@ -250,7 +291,8 @@ func (r *fieldReader) list(o object, name string) ([]string, bool) {
 // envelope sets what names the event.
 func (d *decoding) envelope(m message, b body) {
 	token := d.ident("pismo token", b.token)
-	d.setText(d.c.facts.id, token+"."+m.digest[:min(digestPrefix, len(m.digest))])
+	id := d.make(token, ".", m.digest[:min(digestPrefix, len(m.digest))])
+	d.setText(d.c.facts.id, id)
 	d.count1(d.ev.SetTime(d.c.facts.at, m.iat))
 	d.setText(d.c.facts.kind, "authorize")
 	d.setText(d.c.facts.adapter, "pismo")
@@ -274,8 +316,7 @@ func (d *decoding) card(m message, b body, digits string) {
 		d.setText(d.c.facts.cardRef, pan.Ref(d.c.cfg.RefKey))
 		d.setText(d.c.facts.cardLast4, pan.Last4())
 	} else {
-		id := m.account + "\x00" + b.cardID
-		d.setText(d.c.facts.cardRef, d.c.cfg.RefKey.Ref("pismo card", []byte(id)))
+		d.setText(d.c.facts.cardRef, d.ref("pismo card", m.account, "\x00", b.cardID))
 	}
 	if b.program.ok {
 		d.setText(d.c.facts.cardProgram, d.ident("pismo program", b.program.text))
@@ -307,7 +348,7 @@ func (d *decoding) bin(b body) {
 // findings raises a guard for each of Pismo's codes and sets the facts that codes
 // prove. That a code is absent proves nothing, unless TrustedFindings says so.
 func (d *decoding) findings(b body) {
-	kept := b.codes[:0] // at most MaxCodes
+	kept := d.lists.room[:0] // at most MaxCodes
 	for _, code := range b.codes {
 		if !shortText(code) {
 			d.unknown++
@@ -318,10 +359,11 @@ func (d *decoding) findings(b body) {
 			continue
 		}
 		if g, ok := d.c.guard(code, b.cardType, b.program.text); ok {
-			d.ev.Guards = append(d.ev.Guards, g)
+			d.raise(g)
 		}
 	}
 	if b.hasList {
+		kept = d.lists.cut(kept)
 		d.setList(d.c.facts.cardCodes, kept)
 	}
 	d.proven(b, func(code string) bool { return slices.Contains(kept, code) })
@@ -356,8 +398,42 @@ func (d *decoding) proven(b body, has func(code string) bool) {
 
 // flag raises a guard of this codec's own: at least yellow.
 func (d *decoding) flag(code string) {
-	d.ev.Guards = append(d.ev.Guards, newGuard(code, rules.Yellow, actionChallenge))
+	d.raise(newGuard(code, rules.Yellow, actionChallenge))
 }
+
+func (d *decoding) raise(g engine.Guard) {
+	if d.ev.Guards == nil {
+		d.ev.Guards = d.lists.guards[:0]
+	}
+	d.ev.Guards = append(d.ev.Guards, g)
+}
+
+// make returns the parts as one text. An event has three such texts, which lie in one
+// piece of memory.
+func (d *decoding) make(parts ...string) string {
+	from := d.made.Len()
+	for _, part := range parts {
+		d.made.WriteString(part)
+	}
+	return d.made.String()[from:]
+}
+
+// ref returns the keyed reference of the parts.
+func (d *decoding) ref(domain string, parts ...string) string {
+	var room [maxRefValue]byte
+	value := room[:0]
+	for _, part := range parts {
+		value = append(value, part...)
+	}
+	var ref [maxRefValue]byte
+	from := d.made.Len()
+	d.made.Write(d.c.cfg.RefKey.AppendRef(ref[:0], domain, value))
+	clear(value) // it may be a card number
+	return d.made.String()[from:]
+}
+
+// maxRefValue is how much of a value needs no memory of its own, in bytes.
+const maxRefValue = 128
 
 // enum sets a fact whose values the page lists; another value, an empty text
 // among them, is flagged, and kept as data where it can be.
@@ -386,7 +462,7 @@ func (d *decoding) ident(domain, text string) string {
 	if printable(text) && !hidesPAN(text) {
 		return text
 	}
-	return d.c.cfg.RefKey.Ref(domain, []byte(text))
+	return d.ref(domain, text)
 }
 
 // shortText reports whether a text may be kept verbatim: printable ASCII of at

@@ -27,94 +27,74 @@ var (
 // string and is not read; where Pismo passes its decrypted content on, it stands in
 // its place as an object.
 func (d *decoding) networkData(b body) {
-	if b.network.Kind() != strictjson.Object {
+	if !b.network {
 		return
 	}
 	switch b.brand {
 	case brandVisa:
-		d.vts(b.network)
+		d.vts(&vtsPlaces)
 	case brandMastercard:
-		d.mdes(b.network)
+		d.mdes(&mdesPlaces)
 	}
 	d.channel()
 }
 
 // vts reads a request of the Visa Token Service.
-func (d *decoding) vts(root strictjson.Cursor) {
-	sealed := d.group(root, "encryptedData", strictjson.String)
-	token := []strictjson.Cursor{d.group(root, "tokenInfo"), d.group(sealed, "tokenInfo")}
-	device := []strictjson.Cursor{d.group(root, "deviceInfo"), d.group(sealed, "deviceInfo")}
-	risk := []strictjson.Cursor{d.group(root, "riskInformation"), d.group(sealed, "riskInformation"), root}
-
-	d.requestor([]strictjson.Cursor{root, token[0], token[1]}, "tokenRequestorID", "tokenRequestorId")
-	d.tokenType(token, vtsTokenTypes)
-	d.source([]strictjson.Cursor{root}, "panSource", vtsSources)
-	d.recommendation(risk, "visaTokenDecisioning", vtsDecisions)
-	d.walletScore(d.c.facts.walletDeviceScore, risk, "walletProviderDeviceScore")
-	d.walletScore(d.c.facts.walletAccountScore, risk, "walletProviderAccountScore")
-	d.reasons(d.c.facts.walletReasons, risk, "walletProviderReasonCodes")
-	d.accountRef([]strictjson.Cursor{root}, "walletAccountEmailAddressHash")
-	d.riskScore(risk, "visaTokenScore", "visa_0_99", 1, 99)
-	d.cvv(root)
-	d.avs(root)
-
-	d.keyedRef(d.c.facts.deviceRef, deviceDomain, device, "deviceID", "deviceId")
-	d.lower(d.c.facts.deviceType, device, "deviceType")
-	d.lower(d.c.facts.deviceOs, device, "osType")
-	d.verbatim(d.c.facts.deviceLanguage, device, "deviceLanguageCode")
-	d.ip(device, true, "deviceIPAddressV4", "deviceIpAddressV4")
-	d.location(device, "deviceLocation")
-	d.count(d.c.facts.velTokensCardActive, token, "numberOfActiveTokensForPAN")
+func (d *decoding) vts(at *places) {
+	d.groups(at)
+	d.requestor(at.requestor)
+	d.tokenType(at.tokenType, vtsTokenTypes)
+	d.source(at.source, vtsSources)
+	d.recommendation(at.recommendation, "visaTokenDecisioning", vtsDecisions)
+	d.walletScore(d.c.facts.walletDeviceScore, at.deviceScore)
+	d.walletScore(d.c.facts.walletAccountScore, at.accountScore)
+	d.reasons(d.c.facts.walletReasons, at.reasons)
+	d.accountRef(at.accountRef)
+	d.riskScore(at.risk, "visa_0_99", 1, 99)
+	d.cvv(at.cvv)
+	d.avs(at.avs)
+	d.device(at)
+	d.verbatim(d.c.facts.deviceLanguage, at.language)
+	d.ip(at.ip, true)
+	d.location(at.location)
+	d.count(d.c.facts.velTokensCardActive, at.active)
 }
 
 // mdes reads a request of Mastercard's Digital Enablement Service. Whether the
 // card's security code matched stands in its answer, not in the request.
-func (d *decoding) mdes(root strictjson.Cursor) {
-	device := []strictjson.Cursor{d.group(root, "deviceInfo")}
-	advice := []strictjson.Cursor{d.group(root, "walletProviderDecisioningInfo")}
-	var data, holder []strictjson.Cursor
-	for _, name := range []string{"fundingAccountInfo", "cardInfo"} {
-		funds := d.group(root, name)
-		sealed := d.group(funds, "encryptedPayload", strictjson.String)
-		for _, v := range []strictjson.Cursor{
-			d.group(funds, "fundingAccountData"), d.group(sealed, "encryptedData", strictjson.String),
-			d.group(funds, "encryptedData", strictjson.String),
-		} {
-			data, holder = append(data, v), append(holder, d.group(v, "accountHolderData"))
-		}
-	}
-	top := []strictjson.Cursor{root}
-	where := append(append([]strictjson.Cursor{}, device...), holder...)
+func (d *decoding) mdes(at *places) {
+	d.groups(at)
+	d.requestor(at.requestor)
+	d.tokenType(at.tokenType, mdesTokenTypes)
+	d.source(at.source, mdesSources)
+	d.recommendation(at.recommendation, "recommendedDecision", mdesDecisions)
+	d.walletScore(d.c.facts.walletDeviceScore, at.deviceScore)
+	d.walletScore(d.c.facts.walletAccountScore, at.accountScore)
+	d.walletScore(d.c.facts.walletPhoneScore, at.phoneScore)
+	d.reasons(d.c.facts.walletReasons, at.reasons)
+	d.verbatim(d.c.facts.walletModelVersion, at.model)
+	d.accountRef(at.accountRef)
+	d.unverifiedInsights(at)
+	d.device(at)
+	d.ip(at.ip, false)
+	d.location(at.location)
+	d.count(d.c.facts.velTokensCardActive, at.active)
+}
 
-	d.requestor(top, "tokenRequestorId", "tokenRequestorID")
-	d.tokenType(top, mdesTokenTypes)
-	d.source(data, "source", mdesSources)
-	d.recommendation(advice, "recommendedDecision", mdesDecisions)
-	d.walletScore(d.c.facts.walletDeviceScore, advice, "deviceScore")
-	d.walletScore(d.c.facts.walletAccountScore, advice, "accountScore")
-	d.walletScore(d.c.facts.walletPhoneScore, advice, "phoneNumberScore")
-	d.reasons(d.c.facts.walletReasons, advice, "recommendationReasons")
-	d.verbatim(d.c.facts.walletModelVersion, advice, "recommendationStandardVersion", "recommendationAlgorithmVersion")
-	d.accountRef(top, "accountIdHash")
-	d.unverifiedInsights(d.group(root, "securityServicesInsights"))
-
-	d.keyedRef(d.c.facts.deviceRef, deviceDomain, device, "serialNumber")
-	d.lower(d.c.facts.deviceType, device, "formFactor")
-	d.lower(d.c.facts.deviceOs, device, "osName")
-	d.ip(where, false, "sourceIp", "deviceIpAddress")
-	d.location(where, "deviceLocation")
-	d.count(d.c.facts.velTokensCardActive, top, "activeTokenCount")
+func (d *decoding) device(at *places) {
+	d.keyedRef(d.c.facts.deviceRef, deviceDomain, at.deviceID)
+	d.lower(d.c.facts.deviceType, at.deviceType)
+	d.lower(d.c.facts.deviceOs, at.os)
 }
 
 // unverifiedInsights reads Mastercard's Token Provisioning Insights, announced
 // for August 2026 as a risk score with reasons. The names of the members are a
 // guess that no counterpart has confirmed; scores from 0 to 1000 are taken.
-func (d *decoding) unverifiedInsights(v strictjson.Cursor) {
-	in := []strictjson.Cursor{v}
-	d.riskScore(in, "riskScore", "mc_tpi", 0, 1000)
-	d.riskScore(in, "score", "mc_tpi", 0, 1000)
-	d.reasons(d.c.facts.networkRiskReasons, in, "reasons")
-	d.reasons(d.c.facts.networkRiskReasons, in, "reasonCodes")
+func (d *decoding) unverifiedInsights(at *places) {
+	d.riskScore(at.insightRisk, "mc_tpi", 0, 1000)
+	d.riskScore(at.insightScore, "mc_tpi", 0, 1000)
+	d.reasons(d.c.facts.networkRiskReasons, at.insightReasons)
+	d.reasons(d.c.facts.networkRiskReasons, at.insightCodes)
 }
 
 // channel: what a device holds or a known wallet asked for is a wallet token; a
@@ -131,77 +111,68 @@ func (d *decoding) channel() {
 	}
 }
 
-// group returns a member that is an object. Nothing and null are no mistake, nor
-// is a value of one of the kinds in passed, which is left alone.
-func (d *decoding) group(o strictjson.Cursor, name string, passed ...strictjson.Kind) strictjson.Cursor {
-	v, ok := o.Get(name)
-	if !ok || v.Kind() == strictjson.Null {
-		return strictjson.Cursor{}
-	}
-	if v.Kind() == strictjson.Object {
-		return v
-	}
-	for _, k := range passed {
-		if v.Kind() == k {
-			return strictjson.Cursor{}
+// groups counts members that should be objects and are none. Nothing and null are no
+// mistake, nor is the text in which an encrypted block is sent.
+func (d *decoding) groups(at *places) {
+	for _, g := range at.groups {
+		if k := d.found.values[g].kind; k > strictjson.Null && k != strictjson.Object {
+			d.unknown++
 		}
 	}
-	d.unknown++
-	return strictjson.Cursor{}
+	for _, g := range at.sealed {
+		if k := d.found.values[g].kind; k > strictjson.Null && k != strictjson.Object && k != strictjson.String {
+			d.unknown++
+		}
+	}
 }
 
-// find returns the first member of one of the names, that is there and neither
-// null nor an empty text, in the first of the objects that has one.
-func find(in []strictjson.Cursor, names ...string) (strictjson.Cursor, bool) {
-	for _, o := range in {
-		if o.Kind() != strictjson.Object {
-			continue
-		}
-		for _, name := range names {
-			v, ok := o.Get(name)
-			if k := v.Kind(); ok && k != strictjson.Null && !(k == strictjson.String && v.Str() == "") {
-				return v, true
-			}
+// find returns the first of the members that is there and neither null nor an empty
+// text.
+func (d *decoding) find(in []slot) (*value, bool) {
+	for _, at := range in {
+		if v := &d.found.values[at]; v.kind > strictjson.Null && !(v.kind == strictjson.String && v.text == "") {
+			return v, true
 		}
 	}
-	return strictjson.Cursor{}, false
+	return nil, false
 }
 
 // text returns a member that is a string fit to be kept.
-func (d *decoding) text(in []strictjson.Cursor, names ...string) (string, bool) {
-	v, ok := find(in, names...)
+func (d *decoding) text(in []slot) (string, bool) {
+	v, ok := d.find(in)
 	if !ok {
 		return "", false
 	}
-	if v.Kind() != strictjson.String || !shortText(v.Str()) {
+	if v.kind != strictjson.String || !shortText(v.text) {
 		d.unknown++
 		return "", false
 	}
-	return v.Str(), true
+	return v.text, true
 }
 
-func (d *decoding) verbatim(fact int, in []strictjson.Cursor, names ...string) {
-	if s, ok := d.text(in, names...); ok {
+func (d *decoding) verbatim(fact int, in []slot) {
+	if s, ok := d.text(in); ok {
 		d.setText(fact, s)
 	}
 }
 
-func (d *decoding) lower(fact int, in []strictjson.Cursor, names ...string) {
-	if s, ok := d.text(in, names...); ok {
+func (d *decoding) lower(fact int, in []slot) {
+	if s, ok := d.text(in); ok {
 		d.setText(fact, strings.ToLower(s))
 	}
 }
 
 // integer returns a whole number from least to most, given as a number or as a
 // string of digits; a leading zero is taken in two digits, as Visa writes scores.
-func (d *decoding) integer(in []strictjson.Cursor, least, most int64, names ...string) (int64, bool) {
-	v, ok := find(in, names...)
+func (d *decoding) integer(in []slot, least, most int64) (int64, bool) {
+	v, ok := d.find(in)
 	if !ok {
 		return 0, false
 	}
-	n, ok := v.Int64()
-	if v.Kind() == strictjson.String && digitsOnly(v.Str()) && len(v.Str()) <= 4 && (v.Str()[0] != '0' || len(v.Str()) <= 2) {
-		parsed, err := strconv.ParseInt(v.Str(), 10, 64)
+	ok = v.kind == strictjson.Number || v.kind == strictjson.String && len(v.text) <= 4 && (v.text[0] != '0' || len(v.text) <= 2)
+	n := int64(0)
+	if ok = ok && digitsOnly(v.text); ok { // which is how JSON writes a number that is neither negative nor a fraction
+		parsed, err := strconv.ParseInt(v.text, 10, 64)
 		n, ok = parsed, err == nil
 	}
 	if !ok || n < least || n > most {
@@ -220,44 +191,44 @@ func digitsOnly(s string) bool {
 	return s != ""
 }
 
-func (d *decoding) walletScore(fact int, in []strictjson.Cursor, name string) {
-	if n, ok := d.integer(in, 1, 5, name); ok {
+func (d *decoding) walletScore(fact int, in []slot) {
+	if n, ok := d.integer(in, 1, 5); ok {
 		d.setInt(fact, n)
 	}
 }
 
-func (d *decoding) count(fact int, in []strictjson.Cursor, name string) {
-	if n, ok := d.integer(in, 0, 9999, name); ok {
+func (d *decoding) count(fact int, in []slot) {
+	if n, ok := d.integer(in, 0, 9999); ok {
 		d.setInt(fact, n)
 	}
 }
 
 // riskScore sets the network's score. Visa's 00 means that there is none.
-func (d *decoding) riskScore(in []strictjson.Cursor, name, scale string, least, most int64) {
-	n, ok := d.integer(in, 0, most, name)
+func (d *decoding) riskScore(in []slot, scale string, least, most int64) {
+	n, ok := d.integer(in, 0, most)
 	if ok && n >= least {
 		d.setInt(d.c.facts.networkRiskScore, n)
 		d.setText(d.c.facts.networkRiskScale, scale)
 	}
 }
 
-func (d *decoding) requestor(in []strictjson.Cursor, names ...string) {
-	v, ok := find(in, names...)
+func (d *decoding) requestor(in []slot) {
+	v, ok := d.find(in)
 	if !ok {
 		return
 	}
-	if v.Kind() != strictjson.String && v.Kind() != strictjson.Number || !digitsOnly(v.Str()) || len(v.Str()) > 11 {
+	if v.kind != strictjson.String && v.kind != strictjson.Number || !digitsOnly(v.text) || len(v.text) > 11 {
 		d.unknown++
 		return
 	}
-	d.setText(d.c.facts.tokenRequestorId, v.Str())
-	if name, ok := d.c.requestors[v.Str()]; ok {
+	d.setText(d.c.facts.tokenRequestorId, v.text)
+	if name, ok := d.c.requestors[v.text]; ok {
 		d.setText(d.c.facts.tokenRequestor, name)
 	}
 }
 
-func (d *decoding) tokenType(in []strictjson.Cursor, known map[string]string) {
-	s, ok := d.text(in, "tokenType")
+func (d *decoding) tokenType(in []slot, known map[string]string) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -269,8 +240,8 @@ func (d *decoding) tokenType(in []strictjson.Cursor, known map[string]string) {
 	d.setText(d.c.facts.tokenType, strings.ToLower(s))
 }
 
-func (d *decoding) source(in []strictjson.Cursor, name string, known map[string]string) {
-	s, ok := d.text(in, name)
+func (d *decoding) source(in []slot, known map[string]string) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -281,8 +252,8 @@ func (d *decoding) source(in []strictjson.Cursor, name string, known map[string]
 }
 
 // recommendation keeps an unknown one as data; the engine's floor is yellow for it.
-func (d *decoding) recommendation(in []strictjson.Cursor, name string, known map[string]string) {
-	s, ok := d.text(in, name)
+func (d *decoding) recommendation(in []slot, name string, known map[string]string) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -295,79 +266,83 @@ func (d *decoding) recommendation(in []strictjson.Cursor, name string, known map
 }
 
 // reasons reads a list of reasons, or a text with commas or bars between them.
-func (d *decoding) reasons(fact int, in []strictjson.Cursor, name string) {
-	v, ok := find(in, name)
+func (d *decoding) reasons(fact int, in []slot) {
+	v, ok := d.find(in)
 	if !ok {
 		return
 	}
-	var raw []string
-	switch v.Kind() {
+	out := d.lists.room[:0]
+	switch v.kind {
 	case strictjson.String:
-		raw = strings.FieldsFunc(v.Str(), func(r rune) bool { return r == ',' || r == '|' })
-	case strictjson.Array:
-		for item, ok := v.First(); ok; item, ok = item.Next(v) {
-			if item.Kind() == strictjson.String {
-				raw = append(raw, item.Str())
-			} else {
-				d.unknown++
+		for rest := v.text; rest != ""; {
+			n := strings.IndexAny(rest, ",|")
+			if n < 0 {
+				n = len(rest)
 			}
+			if n > 0 {
+				out = d.reason(out, rest[:n])
+			}
+			rest = rest[min(n+1, len(rest)):]
+		}
+	case strictjson.Array:
+		d.unknown += int(v.odd)
+		for _, reason := range d.found.items[v.from:v.to] {
+			out = d.reason(out, reason)
 		}
 	default:
 		d.unknown++
 		return
 	}
-	d.setList(fact, d.canonical(raw))
+	d.setList(fact, d.lists.cut(out))
 }
 
-// canonical bounds unknown reasons alone: a known one must not be lost behind noise.
-func (d *decoding) canonical(raw []string) []string {
-	out := make([]string, 0, min(len(raw), MaxCodes))
-	for _, reason := range raw {
-		reason = strings.TrimSpace(reason)
-		names, known := canonicalReasons(reason)
-		if !known && (!shortText(reason) || len(out) >= MaxCodes) {
-			d.unknown++
-			continue
-		}
-		for _, name := range names {
-			if name != "" && !slices.Contains(out, name) { // a few dozen names at most
-				out = append(out, name)
-			}
+// reason appends the canonical names of a reason. Unknown ones alone are bounded: a
+// known one must not be lost behind noise.
+func (d *decoding) reason(out []string, reason string) []string {
+	reason = strings.TrimSpace(reason)
+	names, known := canonicalReasons(reason)
+	if !known && (!shortText(reason) || len(out) >= MaxCodes) {
+		d.unknown++
+		return out
+	}
+	for _, name := range names {
+		if name != "" && !slices.Contains(out, name) { // a few dozen names at most
+			out = append(out, name)
 		}
 	}
 	return out
 }
 
-func (d *decoding) accountRef(in []strictjson.Cursor, name string) {
-	if s, ok := d.identifier(in, name); ok {
+func (d *decoding) accountRef(in []slot) {
+	if s, ok := d.identifier(in); ok {
 		d.setText(d.c.facts.walletAccountRef, d.ident("wallet account", s))
 	}
 }
 
 // keyedRef sets a reference to an identifier that is personal data itself.
-func (d *decoding) keyedRef(fact int, domain string, in []strictjson.Cursor, names ...string) {
-	if s, ok := d.identifier(in, names...); ok {
-		d.setText(fact, d.c.cfg.RefKey.Ref(domain, []byte(s)))
+func (d *decoding) keyedRef(fact int, domain string, in []slot) {
+	if s, ok := d.identifier(in); ok {
+		d.setText(fact, d.ref(domain, s))
 	}
 }
 
-func (d *decoding) identifier(in []strictjson.Cursor, names ...string) (string, bool) {
-	v, ok := find(in, names...)
+func (d *decoding) identifier(in []slot) (string, bool) {
+	v, ok := d.find(in)
 	if !ok {
 		return "", false
 	}
-	if v.Kind() != strictjson.String || len(v.Str()) > MaxRefText {
+	if v.kind != strictjson.String || len(v.text) > MaxRefText {
 		d.unknown++
 		return "", false
 	}
-	return v.Str(), true
+	return v.text, true
 }
 
 // cvv reads Visa's result of the security code: M matched, N did not. P was not
 // processed because none was given, as in push provisioning. For S and U nobody
 // can tell, so the fact stays absent.
-func (d *decoding) cvv(root strictjson.Cursor) {
-	s, ok := d.text([]strictjson.Cursor{root}, "cvv2ResultsCode")
+func (d *decoding) cvv(in []slot) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -392,8 +367,8 @@ var avsCodes = map[string][2]string{
 	"U": {}, "W": {"match", "fail"}, "X": {"match", "match"}, "Y": {"match", "match"}, "Z": {"match", "fail"},
 }
 
-func (d *decoding) avs(root strictjson.Cursor) {
-	s, ok := d.text([]strictjson.Cursor{root}, "addressVerificationResultCode")
+func (d *decoding) avs(in []slot) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -410,8 +385,8 @@ func (d *decoding) avs(root strictjson.Cursor) {
 	}
 }
 
-func (d *decoding) ip(in []strictjson.Cursor, only4 bool, names ...string) {
-	s, ok := d.text(in, names...)
+func (d *decoding) ip(in []slot, only4 bool) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}
@@ -428,8 +403,8 @@ func (d *decoding) ip(in []strictjson.Cursor, only4 bool, names ...string) {
 
 // location reads "+37/-121" and "38.63,-90.25": latitude and longitude in degrees,
 // without exponent. Both facts are set or none.
-func (d *decoding) location(in []strictjson.Cursor, name string) {
-	s, ok := d.text(in, name)
+func (d *decoding) location(in []slot) {
+	s, ok := d.text(in)
 	if !ok {
 		return
 	}

@@ -27,6 +27,7 @@ type survey struct {
 	named     string // first number under one of panNames
 	loose     string // first number in a member that this package does not know
 	namesOnly bool   // look at names that this package may know, and at nothing else
+	keep      *found // gets the values that have a slot
 }
 
 // checkNames refuses mis-cased names of the body and counts unknown ones; what the
@@ -40,12 +41,14 @@ func checkNames(root strictjson.Cursor) (unknown int, err error) {
 }
 
 // look walks over the network's data, of which sh is what this package knows, and
-// refuses mis-cased names.
-func look(network strictjson.Cursor, sh *shape) (s survey, err error) {
+// refuses mis-cased names. What has a slot is kept.
+func look(network strictjson.Cursor, sh *shape, keep *found) (s survey, err error) {
+	s.keep = keep
 	if wrong := s.walk(network, "", sh, sh != nil, true); wrong != nil {
 		wrong.Pointer = "/original_network_data" + wrong.Pointer
 		return s, wrong
 	}
+	s.keep = nil
 	return s, nil
 }
 
@@ -82,6 +85,9 @@ func (f *survey) object(v strictjson.Cursor, sh *shape, known, check bool) *engi
 	for m, more := v.First(); more; m, more = m.Next(v) {
 		name := m.Name()
 		child, ok := sh.child(name)
+		if e := sh.entry(name); check && e != nil && f.keep != nil {
+			f.keep.keep(e.slot, m)
+		}
 		if check && !ok {
 			if sh.misCased(name) {
 				return failAt(m.NameOff(), "", "a name here differs from a known one only in case")

@@ -146,6 +146,7 @@ func FuzzDecode(f *testing.F) {
 		if len(body) > 1<<20 {
 			t.Skip("longer than what a verifier takes")
 		}
+		sameAsTree(t, codec, body)
 		d, err := pismo.DecodeBody(codec, body)
 		out := ""
 		if err != nil {

@@ -12,12 +12,17 @@ import (
 // here does not mean that its value is read.
 type shape struct {
 	members map[string]*shape
-	table   []entry // of members, by hash: open addressing, at most half full
+	table   []entry // of members and places, by hash: open addressing, at most half full
 }
 
+// entry is what is known of one name of an object.
 type entry struct {
-	name  string // "" = empty
+	name  string // "" = unused
 	child *shape
+	known bool   // it is one of the members; else it is only read where it stands
+	pan   bool   // it may hold the number of the card
+	slot  slot   // where its value is kept, 0 where it is not
+	once  uint64 // one bit, which names that differ in case alone share
 }
 
 // hash spreads names by what most of them differ in.
@@ -26,26 +31,59 @@ func hash(name string) int {
 	return n*7 ^ int(name[0])*31 ^ int(name[n/2])*3 ^ int(name[n-1])*13
 }
 
-// sealed makes the table of a shape that is complete: a member is looked up for each
-// name of each message, and a map takes three times as long.
+// sealed returns a shape that is complete, with its table: a member is looked up for each
+// name of each message, and a map takes three times as long. What lies below is
+// copied, so that an object that may stand in two places has values for each.
 func (s *shape) sealed() *shape {
+	out := &shape{members: map[string]*shape{}}
+	var entries []entry
+	for _, name := range slices.Sorted(maps.Keys(s.members)) {
+		child := s.members[name]
+		if child != nil {
+			child = child.sealed()
+		}
+		out.members[name] = child
+		entries = append(entries, entry{name: name, child: child, known: true, pan: panNames[foldName(name)]})
+	}
+	out.fill(entries)
+	return out
+}
+
+// fill makes the table of these entries.
+func (s *shape) fill(entries []entry) {
 	size := 4
-	for size < 2*len(s.members) {
+	for size < 2*len(entries) {
 		size *= 2
 	}
 	s.table = make([]entry, size)
-	for _, name := range slices.Sorted(maps.Keys(s.members)) {
-		child := s.members[name]
-		if child != nil && child.table == nil {
-			child.sealed()
+	for n, e := range entries {
+		first := slices.IndexFunc(entries, func(other entry) bool { return strings.EqualFold(other.name, e.name) })
+		if e.once = 1 << first; n >= 64 {
+			panic("pismo: an object with more than 64 known names") // every test fails
 		}
-		i := hash(name) & (size - 1)
+		i := hash(e.name) & (size - 1)
 		for s.table[i].name != "" {
 			i = (i + 1) & (size - 1)
 		}
-		s.table[i] = entry{name, child}
+		s.table[i] = e
 	}
-	return s
+}
+
+// place keeps the value of a member in the next of the slots, unless it has one
+// already. A name that is read without being known is one that networks never
+// documented: it is counted as unknown all the same.
+func (s *shape) place(name string, next *slot) slot {
+	e := s.entry(name)
+	if e == nil {
+		entries := slices.DeleteFunc(slices.Clone(s.table), func(e entry) bool { return e.name == "" })
+		s.fill(append(entries, entry{name: name}))
+		e = s.entry(name)
+	}
+	if e.slot == 0 {
+		e.slot = *next
+		*next++
+	}
+	return e.slot
 }
 
 // names makes a shape of members of which nothing more is known; a blank
@@ -64,15 +102,24 @@ func (s *shape) with(name string, child *shape) *shape {
 	return s
 }
 
+// entry returns what is known of a name, nil when it is nothing.
+func (s *shape) entry(name string) *entry {
+	if s == nil || name == "" {
+		return nil
+	}
+	mask := len(s.table) - 1
+	for i := hash(name) & mask; s.table[i].name != ""; i = (i + 1) & mask {
+		if e := &s.table[i]; e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
 // child returns the shape of a member, and whether the name is known.
 func (s *shape) child(name string) (*shape, bool) {
-	if s == nil || name == "" {
-		return nil, false
-	}
-	for i := hash(name) & (len(s.table) - 1); s.table[i].name != ""; i = (i + 1) & (len(s.table) - 1) {
-		if s.table[i].name == name {
-			return s.table[i].child, true
-		}
+	if e := s.entry(name); e != nil {
+		return e.child, e.known
 	}
 	return nil, false
 }

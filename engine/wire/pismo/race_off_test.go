@@ -1,0 +1,5 @@
+//go:build !race
+
+package pismo_test
+
+const underRace = false
