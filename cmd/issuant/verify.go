@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/httpmsg"
 	"github.com/issuant/issuant/cmd/issuant/internal/ndjson"
@@ -37,7 +38,8 @@ type verifyFlags struct {
 	accounts, subjects                   []string
 	replay, list                         bool
 	maxAge, skew                         seconds
-	given                                func(flag string) bool
+	given                                func(flag string) bool // on the command line, in the environment or the file
+	typed                                map[string]bool        // on the command line
 }
 
 func (a *app) verifyCmd() *cobra.Command {
@@ -69,6 +71,10 @@ Exit code 5 when a request was refused, else 4 when a line or message could not 
   issuant verify --list
   issuant verify --scheme pps.yaml --keys keys.json --request captured.http
   issuant verify --scheme jws --alg ES256 --keys keys.json --request token.http`,
+	}
+	cmd.PreRun = func(*cobra.Command, []string) {
+		f.typed = map[string]bool{}
+		cmd.Flags().Visit(func(flag *pflag.Flag) { f.typed[flag.Name] = true })
 	}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		f.given = cmd.Flags().Changed

@@ -75,7 +75,7 @@ func (f *verifyFlags) check(s webhook.Scheme) error {
 		{"alg", token, "jws and jwe"}, {"enc", s.Name == schemeJWE, "jwe"}, {"origin", s.Signature.Form == webhook.RFC9421, "rfc9421"},
 		{"max-age", !token, "webhooks"}, {"skew", !token, "webhooks"},
 	} {
-		if f.given(only.flag) && !only.ok {
+		if f.typed[only.flag] && !only.ok { // a file of settings may hold what is for other verbs
 			return usage("verify: --%s is for %s, not for %s", only.flag, only.of, s.Name)
 		}
 	}
