@@ -30,7 +30,9 @@ func TestZCompile(t *testing.T) {
 	runtime.GC()
 	var m0, m1 runtime.MemStats
 	runtime.ReadMemStats(&m0)
-	for range 8 { fmt.Println("load", timed(func() { q, _ = rules.Load(b, nil) })) }
+	for range 8 {
+		fmt.Println("load", timed(func() { q, _ = rules.Load(b, nil) }))
+	}
 	runtime.GC()
 	runtime.ReadMemStats(&m1)
 	fmt.Println("MiB", float64(m1.HeapAlloc-m0.HeapAlloc)/(1<<20))
