@@ -25,7 +25,7 @@ type figure struct {
 	what      string
 	form      string // of the numbers, as for Printf
 	must, aim float64
-	less      bool // the smaller the better
+	less      bool    // the smaller the better
 	got, best float64 // of the medians, and of the best rounds; best is 0 where there is none
 	weighed   bool
 }
