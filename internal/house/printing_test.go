@@ -106,9 +106,7 @@ func named(pkg string, t ast.Expr) (list []string) {
 			}
 			return false
 		case *ast.Field:
-			for _, part := range named(pkg, n.Type) {
-				list = append(list, part)
-			}
+			list = append(list, named(pkg, n.Type)...)
 			return false
 		case *ast.Ident:
 			list = append(list, pkg+"."+n.Name)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/store"
 )
@@ -202,9 +203,11 @@ func (e *examination) keys(ctx context.Context, c *config.Counterpart, p *parts)
 	refused := ring.Len() - usable
 	text := fmt.Sprintf("%d usable", usable)
 	if refused > 0 {
-		text += fmt.Sprintf(", %d refused or out of date", refused)
+		text += fmt.Sprintf(", %d refused or out of date (%s)", refused, firstUnusable(ring, e.now))
 	}
 	switch {
+	case usable == 0:
+		e.add(check, Failed, "%s", text)
 	case !end.IsZero() && end.Sub(e.now) < expirySoon:
 		e.add(check, Warning, "%s; the last ends at %s", text, end.UTC().Format(time.RFC3339))
 	case !end.IsZero():
@@ -212,6 +215,21 @@ func (e *examination) keys(ctx context.Context, c *config.Counterpart, p *parts)
 	default:
 		e.add(check, OK, "%s", text)
 	}
+}
+
+// firstUnusable names one key that cannot be used, and why.
+func firstUnusable(ring *keyring.Ring, now time.Time) string {
+	for _, k := range ring.All() {
+		if k.Refused != "" {
+			return fmt.Sprintf("key %q: %s", k.ID, strings.TrimPrefix(k.Refused, "keyring: "))
+		}
+	}
+	for _, k := range ring.All() {
+		if !k.ValidAt(now) {
+			return fmt.Sprintf("key %q is out of date", k.ID)
+		}
+	}
+	return "none"
 }
 
 func (e *examination) store(ctx context.Context) {

@@ -79,7 +79,7 @@ func ringOf(keys []keyring.Key, now time.Time) (*keyring.Ring, error) {
 		return nil, err
 	}
 	if ring.Valid(now) == 0 {
-		return nil, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstRefusal(ring, now))
+		return nil, fmt.Errorf("none of %d keys is usable: %s", ring.Len(), firstUnusable(ring, now))
 	}
 	return ring, nil
 }
@@ -110,18 +110,6 @@ func inFile(name, file string, err error) error {
 		err = pe.Err
 	}
 	return fmt.Errorf("%s: %w", filepath.Base(file), err)
-}
-
-func firstRefusal(ring *keyring.Ring, now time.Time) string {
-	for _, k := range ring.Keys() {
-		if k.Refused != "" {
-			return k.Refused
-		}
-		if !k.ValidAt(now) {
-			return "a certificate is out of date"
-		}
-	}
-	return "there is none"
 }
 
 // loadRefKey reads ID:HEX, one line; the key has 32 bytes at least.
