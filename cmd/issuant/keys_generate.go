@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/seal"
+	"github.com/issuant/issuant/internal/filemode"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -245,6 +247,9 @@ func (a *app) writeKeys(verb string, f *newKeyFlags, keys []keyring.Key, now tim
 		}
 		rows = append(rows, keyRowOf(&read[i], now))
 	}
+	if err := f.checkMode(keys); err != nil {
+		return err
+	}
 	data, public, err := keyBytes(f, set, added, keys)
 	if err != nil {
 		return fail(exitRefused, "%s: %w", verb, err)
@@ -274,6 +279,23 @@ func newSet(verb string, f *newKeyFlags) (*keyfile.Set, error) {
 		return nil, fail(exitRefused, "%s: %s: %w", verb, f.into, err)
 	}
 	return set, nil
+}
+
+// checkMode refuses to put a secret into a set of public keys that others may read:
+// the file keeps its mode.
+func (f *newKeyFlags) checkMode(keys []keyring.Key) error {
+	secret := slices.ContainsFunc(keys, func(k keyring.Key) bool { return k.Secret.Len() > 0 || !k.Private.IsZero() })
+	if f.into == "" || !secret {
+		return nil
+	}
+	st, err := os.Stat(f.into)
+	if err != nil {
+		return usage("--into: %w", plainPathError(f.into, err))
+	}
+	if err := filemode.CheckSecret(st); err != nil {
+		return fail(exitRefused, "--into: %w", plainPathError(f.into, err))
+	}
+	return nil
 }
 
 // keyBytes are the contents of the two files; the public one is nil when none is wanted.

@@ -180,6 +180,20 @@ func TestKeysNeverReplaceAFile(t *testing.T) {
 	}
 }
 
+func TestKeysNeverPutASecretWhereOthersRead(t *testing.T) {
+	f := newKeyFolder(t)
+	f.keys(0, "generate", "--kind", "ed25519", "--id", "a", "-o", "a", "--public", "pub")
+	f.keys(0, "generate", "--kind", "ed25519", "--id", "b", "-o", "b", "--public", "b.pub")
+	before := string(f.read("pub"))
+	if _, errs := f.keys(5, "generate", "--kind", "hmac-256", "--into", "pub"); !strings.Contains(errs, "chmod 600") || string(f.read("pub")) != before {
+		t.Error(errs)
+	}
+	f.keys(0, "import", "--in", "b.pub", "--into", "pub")
+	if keys := f.load("pub"); keys["a"] == nil || keys["b"] == nil {
+		t.Error(keys)
+	}
+}
+
 func TestKeysRotateOverlaps(t *testing.T) {
 	f := newKeyFolder(t)
 	now := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
