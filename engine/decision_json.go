@@ -37,12 +37,10 @@ func (d *Decision) write(w *canon.Writer) {
 	w.Key("step_up").Strings(d.StepUp).Key("require")
 	writeRequire(w, d.Require)
 	w.Key("section").StringOrNull(d.Section).Key("degraded")
-	writeDegraded(w, d.Degraded)
-	w.Key("missing_facts").Strings(d.MissingFacts).Key("unjudged").Strings(d.Unjudged).Key("shadow")
+	w.Append(func(b []byte) []byte { return appendDegraded(b, d.Degraded) }).Key("missing_facts").Strings(d.MissingFacts).Key("unjudged").Strings(d.Unjudged).Key("shadow")
 	writeHits(w, d.Shadow)
 	w.Key("cost").Int(d.Cost).Key("lists")
-	writeLists(w, d.Lists)
-	w.Key("system_error").Bool(d.SystemError).EndObject()
+	w.Append(func(b []byte) []byte { return appendLists(b, d.Lists) }).Key("system_error").Bool(d.SystemError).EndObject()
 }
 
 func writeHits(w *canon.Writer, hits []RuleHit) {
@@ -57,20 +55,4 @@ func writeHits(w *canon.Writer, hits []RuleHit) {
 
 func writeRequire(w *canon.Writer, r rules.Require) {
 	w.Object().Key("sca").Bool(r.SCA).Key("tenured").Bool(r.Tenured).Key("no_app").Bool(r.NoApp).EndObject()
-}
-
-func writeDegraded(w *canon.Writer, list []Degradation) {
-	w.Array()
-	for _, g := range list {
-		w.Object().Key("code").String(g.Code).Key("rule").StringOrNull(g.Rule).EndObject()
-	}
-	w.EndArray()
-}
-
-func writeLists(w *canon.Writer, lists []ListDigest) {
-	w.Array()
-	for _, l := range lists {
-		w.Object().Key("name").String(l.Name).Key("digest").String(l.Digest).EndObject()
-	}
-	w.EndArray()
 }

@@ -35,7 +35,14 @@ type loaded struct {
 	on      fields
 	digests []ListDigest
 	methods []methodField
+	greens  []green
 	masked  []bool // by field: explanations must not show it
+}
+
+// green is a fact that green requires.
+type green struct {
+	field int
+	name  string
 }
 
 // fields are indices into the schema; -1 where it has no such field of that type.
@@ -131,6 +138,9 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		l.digests = append(l.digests, ListDigest{list.Name(), list.Digest()})
 	}
 	l.digests = append(l.digests, k.digests()...)
+	for _, i := range p.GreenRequires() {
+		l.greens = append(l.greens, green{i, s.Field(i).Name})
+	}
 	return l
 }
 
@@ -166,7 +176,8 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	ev, unfit := l.fit(ev)
 	j := joiners.Get().(*joiner)
 	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
-	j.d = l.begin(ev, now)
+	j.draft = l.begin(ev, now)
+	j.d = &j.draft.Decision
 	j.joined = rules.Green
 	l.pack.RunInto(&j.run, ev.Facts, now)
 	j.guards()
@@ -187,9 +198,10 @@ type draft struct {
 	rules   [4]RuleHit
 	reasons [4]string
 	stepUp  [3]string
+	missing [4]string
 }
 
-func (l *loaded) begin(ev *Event, now time.Time) *Decision {
+func (l *loaded) begin(ev *Event, now time.Time) *draft {
 	man := l.pack.Manifest()
 	m := new(draft)
 	d := &m.Decision
@@ -200,14 +212,14 @@ func (l *loaded) begin(ev *Event, now time.Time) *Decision {
 		d.EventID, _ = ev.StringAt(l.on.id)
 	}
 	d.ID = decisionID(d.PackID, d.EventID, d.Now)
-	return d
+	return m
 }
 
 func (l *loaded) broken(ev *Event, now time.Time) *Decision {
 	if ev == nil || ev.Facts == nil || ev.Schema() != l.pack.Schema() {
 		ev = NewEvent(l.pack.Schema())
 	}
-	d := l.begin(ev, now)
+	d := &l.begin(ev, now).Decision
 	d.Outcome, d.SystemError, d.ActionCode = rules.Red, true, actionSystemError
 	d.Degraded = []Degradation{{Code: code.Internal.String()}}
 	d.Reasons = []string{ReasonDegraded}

@@ -93,13 +93,13 @@ func actionCode(s string) bool {
 	return len(s) == 2
 }
 
-// writeIncumbent writes null, or the members status, failure, approve,
-// action_code and micros; null stands for what does not apply.
-func writeIncumbent(w *canon.Writer, in *Incumbent) {
+// append appends null, or the members status, failure, approve, action_code and
+// micros; what does not apply is null.
+func (in *Incumbent) append(b []byte) []byte {
 	if in == nil {
-		w.Null()
-		return
+		return append(b, "null"...)
 	}
+	w := canon.NewWriter(b)
 	if w.Object().Key("status"); in.Status > 0 {
 		w.Int(int64(in.Status))
 	} else {
@@ -111,5 +111,5 @@ func writeIncumbent(w *canon.Writer, in *Incumbent) {
 	} else {
 		w.Null().Key("action_code").Null()
 	}
-	w.Key("micros").Int(in.Micros).EndObject()
+	return w.Key("micros").Int(in.Micros).EndObject().Bytes()
 }

@@ -68,6 +68,7 @@ type joiner struct {
 	man    *rules.Manifest
 	run    rules.Run
 	d      *Decision
+	draft  *draft // of d
 	joined rules.Outcome
 	parts  []part
 	own    []string
@@ -80,7 +81,8 @@ var joiners = sync.Pool{New: func() any { return new(joiner) }}
 func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
-	*j = joiner{run: j.run, parts: j.parts[:0], own: j.own[:0]}
+	j.parts, j.own = j.parts[:0], j.own[:0]
+	j.loaded, j.ev, j.man, j.d, j.draft, j.action = nil, nil, nil, nil, nil, 0
 	joiners.Put(j)
 }
 
@@ -265,15 +267,13 @@ func (j *joiner) failures(unfit, late []Degradation) {
 
 // greenRequires keeps the outcome from green where it was not earned.
 func (j *joiner) greenRequires() {
-	greens := j.pack.GreenRequires()
-	for _, i := range greens {
-		if j.ev.Present(i) {
-			continue
+	for _, g := range j.greens {
+		if !j.ev.Present(g.field) {
+			if j.d.MissingFacts == nil {
+				j.d.MissingFacts = j.draft.missing[:0]
+			}
+			j.d.MissingFacts = append(j.d.MissingFacts, g.name)
 		}
-		if j.d.MissingFacts == nil {
-			j.d.MissingFacts = make([]string, 0, len(greens))
-		}
-		j.d.MissingFacts = append(j.d.MissingFacts, j.pack.Schema().Field(i).Name)
 	}
 	if len(j.d.MissingFacts) > 0 {
 		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)

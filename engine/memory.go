@@ -60,8 +60,12 @@ func NewMemory(opt MemoryOptions) (*ProcessMemory, error) {
 	if opt.Keep < 0 || opt.Max < MinMaxMemory {
 		return nil, fmt.Errorf("%w: a memory keeps for a positive time and at least %d messages", ErrConfig, MinMaxMemory)
 	}
-	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: make(map[string]*sighting, 256)}, nil
+	return &ProcessMemory{keep: opt.Keep, max: opt.Max, seen: make(map[string]*sighting, roomForSightings),
+		byIssue: make(issueHeap, 0, roomForSightings), answers: make([]*sighting, 0, roomForSightings)}, nil
 }
+
+// roomForSightings is how many messages a new memory holds before it has to grow.
+const roomForSightings = 256
 
 // ProcessMemory is a bounded Memory in the process; see NewMemory.
 type ProcessMemory struct {

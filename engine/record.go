@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
@@ -102,54 +103,98 @@ func (r *Record) decided(d *Decision) {
 // event_id, decision_id, pack_id, lists, outcome, action_code, rules, reasons,
 // degraded, shadow, cost, key_id, message_digest, refusal, micros,
 // unknown_fields, card, age_ms, observed, incumbent, sealed.
+//
+// The names are written together with what stands around them: a record is written
+// for each message, and half of its bytes are names.
 func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
-	w := canon.NewWriter(dst)
-	w.Object().Key("format").Int(RecordFormat).Key("seq").Uint(seq).Key("prev").String(prev)
-	w.Key("at").Time(r.At).Key("counterpart").String(r.Counterpart)
-	w.Key("event_id").StringOrNull(r.EventID).Key("decision_id").StringOrNull(r.DecisionID)
-	w.Key("pack_id").StringOrNull(r.PackID).Key("lists")
-	writeLists(w, r.Lists)
-	if w.Key("outcome"); r.Decided {
-		w.String(r.Outcome.String())
-	} else {
-		w.Null()
+	b := strconv.AppendInt(append(dst, `{"format":`...), RecordFormat, 10)
+	b = strconv.AppendUint(append(b, `,"seq":`...), seq, 10)
+	b = canon.AppendString(append(b, `,"prev":`...), prev)
+	b = canon.AppendTime(append(b, `,"at":`...), r.At)
+	b = canon.AppendString(append(b, `,"counterpart":`...), r.Counterpart)
+	b = appendOrNull(append(b, `,"event_id":`...), r.EventID)
+	b = appendOrNull(append(b, `,"decision_id":`...), r.DecisionID)
+	b = appendOrNull(append(b, `,"pack_id":`...), r.PackID)
+	b = appendLists(append(b, `,"lists":`...), r.Lists)
+	outcome := ""
+	if r.Decided {
+		outcome = r.Outcome.String()
 	}
-	w.Key("action_code").StringOrNull(r.ActionCode).Key("rules")
-	writeRuleIDs(w, r.Rules)
-	w.Key("reasons").Strings(r.Reasons).Key("degraded")
-	writeDegraded(w, r.Degraded)
-	w.Key("shadow")
-	writeRuleIDs(w, r.Shadow)
-	w.Key("cost").Int(r.Cost).Key("key_id").StringOrNull(r.KeyID)
-	w.Key("message_digest").StringOrNull(r.MessageDigest).Key("refusal").StringOrNull(r.Refusal)
-	w.Key("micros").Int(r.Micros).Key("unknown_fields").Int(int64(r.UnknownFields)).Key("card")
-	writeCard(w, r.Card)
-	if w.Key("age_ms"); r.Verified {
-		w.Int(r.Age.Milliseconds())
+	b = appendOrNull(append(b, `,"outcome":`...), outcome)
+	b = appendOrNull(append(b, `,"action_code":`...), r.ActionCode)
+	b = appendRuleIDs(append(b, `,"rules":`...), r.Rules)
+	b = appendStrings(append(b, `,"reasons":`...), r.Reasons)
+	b = appendDegraded(append(b, `,"degraded":`...), r.Degraded)
+	b = appendRuleIDs(append(b, `,"shadow":`...), r.Shadow)
+	b = strconv.AppendInt(append(b, `,"cost":`...), r.Cost, 10)
+	b = appendOrNull(append(b, `,"key_id":`...), r.KeyID)
+	b = appendOrNull(append(b, `,"message_digest":`...), r.MessageDigest)
+	b = appendOrNull(append(b, `,"refusal":`...), r.Refusal)
+	b = strconv.AppendInt(append(b, `,"micros":`...), r.Micros, 10)
+	b = strconv.AppendInt(append(b, `,"unknown_fields":`...), int64(r.UnknownFields), 10)
+	b = appendCard(append(b, `,"card":`...), r.Card)
+	if b = append(b, `,"age_ms":`...); r.Verified {
+		b = strconv.AppendInt(b, r.Age.Milliseconds(), 10)
 	} else {
-		w.Null()
+		b = append(b, "null"...)
 	}
-	w.Key("observed").Strings(r.Observed).Key("incumbent")
-	writeIncumbent(w, r.Incumbent)
-	w.Key("sealed").StringOrNull(r.Sealed).EndObject()
-	return w.Bytes()
+	b = appendStrings(append(b, `,"observed":`...), r.Observed)
+	b = r.Incumbent.append(append(b, `,"incumbent":`...))
+	return append(appendOrNull(append(b, `,"sealed":`...), r.Sealed), '}')
 }
 
-func writeRuleIDs(w *canon.Writer, hits []RuleHit) {
-	w.Array()
-	for _, h := range hits {
-		w.Object().Key("id").String(h.ID).Key("version").String(h.Version).EndObject()
+// appendOrNull writes null for the empty string.
+func appendOrNull(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, "null"...)
 	}
-	w.EndArray()
+	return canon.AppendString(b, s)
 }
 
-func writeCard(w *canon.Writer, c Card) {
+// appendEach writes an array; one appends an element.
+func appendEach[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
+	b = append(b, '[')
+	for i := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = one(b, &list[i])
+	}
+	return append(b, ']')
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	return appendEach(b, list, func(b []byte, s *string) []byte { return canon.AppendString(b, *s) })
+}
+
+func appendRuleIDs(b []byte, hits []RuleHit) []byte {
+	return appendEach(b, hits, func(b []byte, h *RuleHit) []byte {
+		b = canon.AppendString(append(b, `{"id":`...), h.ID)
+		return append(canon.AppendString(append(b, `,"version":`...), h.Version), '}')
+	})
+}
+
+func appendDegraded(b []byte, list []Degradation) []byte {
+	return appendEach(b, list, func(b []byte, g *Degradation) []byte {
+		b = canon.AppendString(append(b, `{"code":`...), g.Code)
+		return append(appendOrNull(append(b, `,"rule":`...), g.Rule), '}')
+	})
+}
+
+func appendLists(b []byte, lists []ListDigest) []byte {
+	return appendEach(b, lists, func(b []byte, l *ListDigest) []byte {
+		b = canon.AppendString(append(b, `{"name":`...), l.Name)
+		return append(canon.AppendString(append(b, `,"digest":`...), l.Digest), '}')
+	})
+}
+
+func appendCard(b []byte, c Card) []byte {
 	switch {
 	case c.Ref != "":
-		w.Object().Key("ref").String(c.Ref).EndObject()
+		return append(canon.AppendString(append(b, `{"ref":`...), c.Ref), '}')
 	case c.BIN != "" || c.Last4 != "":
-		w.Object().Key("bin").StringOrNull(c.BIN).Key("last4").StringOrNull(c.Last4).EndObject()
-	default:
-		w.Null()
+		b = appendOrNull(append(b, `{"bin":`...), c.BIN)
+		return append(appendOrNull(append(b, `,"last4":`...), c.Last4), '}')
 	}
+	return append(b, "null"...)
 }

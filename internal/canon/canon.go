@@ -245,3 +245,10 @@ func (w *Writer) Raw(b []byte) *Writer {
 	w.buf = append(w.buf, b...)
 	return w
 }
+
+// Append writes what add appends, a JSON text that is canonical already.
+func (w *Writer) Append(add func([]byte) []byte) *Writer {
+	w.sep()
+	w.buf = add(w.buf)
+	return w
+}

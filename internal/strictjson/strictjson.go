@@ -12,6 +12,7 @@ package strictjson
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -480,13 +481,37 @@ var asIs = func() (t [256]bool) {
 	return t
 }()
 
+// One bit in each of eight bytes: the lowest, the highest.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// plainEnd returns the index of the first byte from i on that does not stand for
+// itself. Eight at once: a subtraction that borrows, or a byte beyond ASCII, sets
+// the highest bit of a byte; it may do so where all stand for themselves.
+func plainEnd(s string, i int) int {
+	for ; i+8 <= len(s); i += 8 {
+		b := s[i : i+8]
+		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		m := (x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
+		if m != 0 {
+			i += bits.TrailingZeros64(m) >> 3 // the lowest mark is right
+			break
+		}
+	}
+	for i < len(s) && asIs[s[i]] {
+		i++
+	}
+	return i
+}
+
 func (p *parser) str() (span, error) {
 	start := p.i + 1
 	p.plain = true
 	for i := start; ; {
-		for i < len(p.s) && asIs[p.s[i]] {
-			i++
-		}
+		i = plainEnd(p.s, i)
 		p.i = i
 		switch {
 		case i >= len(p.s):
