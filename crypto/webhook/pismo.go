@@ -210,9 +210,47 @@ type pismoClaims struct {
 	bodyHash      string
 }
 
+// The claims that are read, as indices into pismoNames.
+const (
+	claimExp = iota
+	claimIat
+	claimNbf
+	claimIss
+	claimSub
+	claimAud
+	claimJti
+	claimKid
+	claimAccount
+	claimBodyHash
+)
+
 // pismoNames are the claims that are read: one that is written in another case is
 // refused, since another reader may take it for the real one.
-var pismoNames = []string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
+var pismoNames = [...]string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
+
+// pismoMembers are the claims of a payload, by index; one that is missing is the zero
+// Cursor, whose kind is Invalid.
+type pismoMembers [len(pismoNames)]strictjson.Cursor
+
+// read finds the claims in one pass; ok is false where one is written in another case.
+func (c *pismoMembers) read(v strictjson.Cursor) (ok bool) {
+next:
+	for m, more := v.First(); more; m, more = m.Next(v) {
+		name := m.Name()
+		for i, known := range pismoNames {
+			if name == known {
+				c[i] = m
+				continue next
+			}
+		}
+		for _, known := range pismoNames {
+			if strings.EqualFold(name, known) {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // claims reads the payload, whose signature holds already: whatever is wrong with
 // it now is ErrClaims.
@@ -222,44 +260,39 @@ func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Erro
 		return c, refuse(ErrClaims, "payload is not a strict JSON object")
 	}
 	defer doc.Release()
-	v := doc.Root()
-	if v.Kind() != strictjson.Object {
+	if doc.Root().Kind() != strictjson.Object {
 		return c, refuse(ErrClaims, "payload is not a strict JSON object")
 	}
-	if v.MisCased(pismoNames) {
+	var v pismoMembers
+	if !v.read(doc.Root()) {
 		return c, refuse(ErrClaims, "a known claim is written in another case")
 	}
 	var ok bool
-	for _, date := range []struct {
-		name  string
-		value *int64
-	}{{"iat", &c.iat}, {"exp", &c.exp}} {
-		member, _ := v.Get(date.name)
-		if *date.value, ok = member.Int64(); !ok {
-			return c, refuse(ErrClaims, date.name+" is missing or not an integer")
-		}
+	if c.iat, ok = v[claimIat].Int64(); !ok {
+		return c, refuse(ErrClaims, "iat is missing or not an integer")
 	}
-	if nbf, has := v.Get("nbf"); has {
-		if c.nbf, c.hasNBF = nbf.Int64(); !c.hasNBF {
+	if c.exp, ok = v[claimExp].Int64(); !ok {
+		return c, refuse(ErrClaims, "exp is missing or not an integer")
+	}
+	if v[claimNbf].Kind() != strictjson.Invalid {
+		if c.nbf, c.hasNBF = v[claimNbf].Int64(); !c.hasNBF {
 			return c, refuse(ErrClaims, "nbf is not an integer")
 		}
 	}
-	hash, _ := v.Get("body-hash")
-	if hash.Kind() != strictjson.String {
+	if v[claimBodyHash].Kind() != strictjson.String {
 		return c, refuse(ErrClaims, "body-hash is missing or not a string")
 	}
-	c.bodyHash = hash.Str()
+	c.bodyHash = v[claimBodyHash].Str()
 	m.iat, m.exp, m.claims = c.iat, c.exp, payload
-	return c, p.parties(m, v)
+	return c, p.parties(m, &v)
 }
 
 // parties checks who sent the message, for whom, and under which key.
-func (p *pismo) parties(m *Message, v strictjson.Cursor) *Error {
-	iss, _ := v.Get("iss")
-	if iss.Kind() != strictjson.String || iss.Str() != p.issuer {
+func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
+	if iss := v[claimIss]; iss.Kind() != strictjson.String || iss.Str() != p.issuer {
 		return refuse(ErrClaims, "iss is not the issuer of this route")
 	}
-	sub, _ := v.Get("sub")
+	sub := v[claimSub]
 	switch {
 	case sub.Kind() == strictjson.String && slices.Contains(p.subjects, sub.Str()):
 	case sub.Kind() == strictjson.String && p.observe.subject:
@@ -267,15 +300,15 @@ func (p *pismo) parties(m *Message, v strictjson.Cursor) *Error {
 	default:
 		return refuse(ErrClaims, "sub is not a subject of this route")
 	}
-	if kid, ok := v.Get("kid"); ok && (kid.Kind() != strictjson.String || kid.Str() != m.keyID) {
+	kid := v[claimKid]
+	if kid.Kind() != strictjson.Invalid && (kid.Kind() != strictjson.String || kid.Str() != m.keyID) {
 		return refuse(ErrClaims, "kid is not the one of the header")
 	}
-	return p.account(m, v)
+	return p.account(m, v[claimAccount])
 }
 
-func (p *pismo) account(m *Message, v strictjson.Cursor) *Error {
-	id, ok := v.Get("account-id")
-	if !ok {
+func (p *pismo) account(m *Message, id strictjson.Cursor) *Error {
+	if id.Kind() == strictjson.Invalid {
 		switch {
 		case p.observe.account:
 			m.saw(CheckAccount)

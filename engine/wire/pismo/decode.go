@@ -28,8 +28,8 @@ type message struct {
 }
 
 // madeTexts is how many bytes the texts of our own usually have together: the event
-// id and two references.
-const madeTexts = 224
+// id, two references, and what is put into lower case.
+const madeTexts = 256
 
 // digestPrefix is how much of the message digest enters the event id: 128 bits.
 const digestPrefix = 32

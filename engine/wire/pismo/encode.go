@@ -16,7 +16,7 @@ const (
 
 // SystemError returns Pismo's "issuer internal system error".
 func (c *Codec) SystemError() engine.Reply {
-	return reply(false, actionSystem, nil)
+	return reply(false, actionSystem)
 }
 
 // Encode returns the answer to a decision. Only these leave: green (true, 00),
@@ -33,9 +33,9 @@ func (c *Codec) Encode(ev *engine.Event, d *engine.Decision) (engine.Reply, erro
 	case len(d.StepUp) > 0:
 		return engine.Reply{}, fmt.Errorf("%w: %s with step-up methods", ErrEncode, d.Outcome)
 	case d.Outcome == rules.Green && d.ActionCode == actionApproved:
-		return reply(true, actionApproved, nil), nil
+		return reply(true, actionApproved), nil
 	case d.Outcome == rules.Red && declines[d.ActionCode]:
-		return reply(false, d.ActionCode, nil), nil
+		return reply(false, d.ActionCode), nil
 	}
 	return engine.Reply{}, fmt.Errorf("%w: %s with action code %q", ErrEncode, d.Outcome, d.ActionCode)
 }
@@ -46,19 +46,65 @@ func (c *Codec) challenge(ev *engine.Event, d *engine.Decision) (engine.Reply, e
 	if d.ActionCode != actionChallenge {
 		return engine.Reply{}, fmt.Errorf("%w: %s with action code %q", ErrEncode, d.Outcome, d.ActionCode)
 	}
-	visa := ev != nil && ev.Facts != nil && ev.Text("token.network") == "visa"
-	methods := make([]method, 0, 2+maxApps)
-	for i, channel := range d.StepUp {
-		n := len(methods)
-		methods = c.appendMethods(methods, channel, visa)
-		if len(methods) == n || slices.Contains(d.StepUp[:i], channel) {
-			return engine.Reply{}, fmt.Errorf("%w: the step-up channel %q is not configured, or stands twice", ErrEncode, channel)
-		}
+	spoken := &c.spoken[0]
+	if ev != nil && ev.Facts != nil && ev.Text("token.network") == "visa" {
+		spoken = &c.spoken[1]
 	}
-	if len(methods) == 0 {
+	if len(d.StepUp) == 0 {
 		return engine.Reply{}, fmt.Errorf("%w: %s without a step-up method", ErrEncode, d.Outcome)
 	}
-	return reply(!c.cfg.RejectedApproveFalse85, actionChallenge, methods), nil
+	b := append(make([]byte, 0, spoken.room), spoken.begin...)
+	for i, channel := range d.StepUp {
+		entries := spoken.of(channel)
+		if entries == "" || slices.Contains(d.StepUp[:i], channel) {
+			return engine.Reply{}, fmt.Errorf("%w: the step-up channel %q is not configured, or stands twice", ErrEncode, channel)
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, entries...)
+	}
+	return engine.Reply{Status: statusOK, ContentType: contentType, Body: append(b, "]}"...)}, nil
+}
+
+// spoken is what challenges to one network are put together from. The texts were
+// written by the canonical encoder when the codec was made.
+type spoken struct {
+	begin          string // up to and including the bracket of step_up_methods
+	sms, app, call string // entries of the list; "" where the channel is not configured
+	room           int    // bytes of the longest answer
+}
+
+func (s *spoken) of(channel string) string {
+	switch channel {
+	case "sms":
+		return s.sms
+	case "app":
+		return s.app
+	case "call":
+		return s.call
+	}
+	return ""
+}
+
+// speak writes what challenges are put together from.
+func (c *Codec) speak(visa bool) spoken {
+	entries := func(channel string) string {
+		w := canon.NewWriter(nil).Array()
+		for _, m := range c.appendMethods(nil, channel, visa) {
+			w.Object().Key("method").String(m.name).Key("value").StringOrNull(m.value).NonEmpty("platform", m.platform)
+			w.NonEmpty("source", m.source).EndObject()
+		}
+		text := string(w.EndArray().Bytes())
+		return text[1 : len(text)-1]
+	}
+	plain := reply(!c.cfg.RejectedApproveFalse85, actionChallenge).Body
+	s := spoken{
+		begin: string(plain[:len(plain)-1]) + `,"step_up_methods":[`,
+		sms:   entries("sms"), app: entries("app"), call: entries("call"),
+	}
+	s.room = len(s.begin) + len(s.sms) + len(s.app) + len(s.call) + len(",,]}")
+	return s
 }
 
 // method is one entry of step_up_methods. An empty value is null, as in the page's
@@ -90,25 +136,9 @@ func (c *Codec) appendMethods(list []method, channel string, visa bool) []method
 	return list
 }
 
-// reply writes the answer: approve, action_code, then step_up_methods where there
-// are any.
-func reply(approve bool, action string, methods []method) engine.Reply {
-	w := canon.NewWriter(make([]byte, 0, 48+96*len(methods)))
-	w.Object().Key("approve").Bool(approve).Key("action_code").String(action)
-	if len(methods) > 0 {
-		w.Key("step_up_methods").Array()
-		for _, m := range methods {
-			w.Object().Key("method").String(m.name).Key("value").StringOrNull(m.value)
-			if m.platform != "" {
-				w.Key("platform").String(m.platform)
-			}
-			if m.source != "" {
-				w.Key("source").String(m.source)
-			}
-			w.EndObject()
-		}
-		w.EndArray()
-	}
-	w.EndObject()
+// reply writes an answer without step-up methods: approve, action_code.
+func reply(approve bool, action string) engine.Reply {
+	w := canon.NewWriter(make([]byte, 0, 48))
+	w.Object().Key("approve").Bool(approve).Key("action_code").String(action).EndObject()
 	return engine.Reply{Status: statusOK, ContentType: contentType, Body: w.Bytes()}
 }

@@ -158,8 +158,21 @@ func (d *decoding) verbatim(fact int, in []slot) {
 
 func (d *decoding) lower(fact int, in []slot) {
 	if s, ok := d.text(in); ok {
-		d.setText(fact, strings.ToLower(s))
+		d.setText(fact, d.lowered(s))
 	}
+}
+
+// lowered returns an ASCII text in lower case.
+func (d *decoding) lowered(s string) string {
+	from := d.made.Len()
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		d.made.WriteByte(c)
+	}
+	return d.made.String()[from:]
 }
 
 // integer returns a whole number from least to most, given as a number or as a
@@ -237,7 +250,7 @@ func (d *decoding) tokenType(in []slot, known map[string]string) {
 		return
 	}
 	d.flag("unknown_value:tokenType")
-	d.setText(d.c.facts.tokenType, strings.ToLower(s))
+	d.setText(d.c.facts.tokenType, d.lowered(s))
 }
 
 func (d *decoding) source(in []slot, known map[string]string) {
@@ -246,9 +259,10 @@ func (d *decoding) source(in []slot, known map[string]string) {
 		return
 	}
 	if canonical, ok := known[s]; ok {
-		s = canonical
+		d.setText(d.c.facts.tokenSource, canonical)
+		return
 	}
-	d.setText(d.c.facts.tokenSource, strings.ToLower(s))
+	d.setText(d.c.facts.tokenSource, d.lowered(s))
 }
 
 // recommendation keeps an unknown one as data; the engine's floor is yellow for it.

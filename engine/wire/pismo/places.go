@@ -1,6 +1,7 @@
 package pismo
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -59,13 +60,13 @@ func (f *found) set(at slot, v value) {
 
 // clear forgets a body: none of its texts stays in memory that is used again.
 func (f *found) clear() {
-	for at := range f.values {
-		if f.used[at>>6]&(1<<(at&63)) != 0 {
-			f.values[at] = value{}
+	for w := range f.used {
+		for ; f.used[w] != 0; f.used[w] &= f.used[w] - 1 {
+			f.values[w<<6+bits.TrailingZeros64(f.used[w])] = value{}
 		}
 	}
 	clear(f.items)
-	f.items, f.used, f.survey = f.items[:0], [len(f.used)]uint64{}, survey{}
+	f.items, f.survey = f.items[:0], survey{}
 }
 
 // keepItems bounds the memory that is kept for the next body, in items of lists.
