@@ -176,8 +176,7 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	ev, unfit := l.fit(ev)
 	j := joiners.Get().(*joiner)
 	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
-	j.draft = l.begin(ev, now)
-	j.d = &j.draft.Decision
+	j.d = l.begin(ev, now)
 	j.joined = rules.Green
 	l.pack.RunInto(&j.run, ev.Facts, now)
 	j.guards()
@@ -195,13 +194,12 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 // draft is a decision and the memory of most of its lists, in one piece.
 type draft struct {
 	Decision
-	rules   [4]RuleHit
-	reasons [4]string
+	rules   [3]RuleHit
+	reasons [8]string
 	stepUp  [3]string
-	missing [4]string
 }
 
-func (l *loaded) begin(ev *Event, now time.Time) *draft {
+func (l *loaded) begin(ev *Event, now time.Time) *Decision {
 	man := l.pack.Manifest()
 	m := new(draft)
 	d := &m.Decision
@@ -212,14 +210,14 @@ func (l *loaded) begin(ev *Event, now time.Time) *draft {
 		d.EventID, _ = ev.StringAt(l.on.id)
 	}
 	d.ID = decisionID(d.PackID, d.EventID, d.Now)
-	return m
+	return d
 }
 
 func (l *loaded) broken(ev *Event, now time.Time) *Decision {
 	if ev == nil || ev.Facts == nil || ev.Schema() != l.pack.Schema() {
 		ev = NewEvent(l.pack.Schema())
 	}
-	d := &l.begin(ev, now).Decision
+	d := l.begin(ev, now)
 	d.Outcome, d.SystemError, d.ActionCode = rules.Red, true, actionSystemError
 	d.Degraded = []Degradation{{Code: code.Internal.String()}}
 	d.Reasons = []string{ReasonDegraded}
@@ -228,13 +226,13 @@ func (l *loaded) broken(ev *Event, now time.Time) *Decision {
 
 // fit returns ev with the facts of the pack's own schema, and what was lost.
 func (l *loaded) fit(ev *Event) (*Event, []Degradation) {
-	lost := []Degradation{{Code: code.Event.String()}}
 	s := l.pack.Schema()
+	if ev != nil && ev.Facts != nil && ev.Schema() == s {
+		return ev, nil
+	}
+	lost := []Degradation{{Code: code.Event.String()}}
 	if ev == nil || ev.Facts == nil {
 		return NewEvent(s), lost
-	}
-	if ev.Schema() == s {
-		return ev, nil
 	}
 	fitted := &Event{Facts: rules.NewFacts(s), Guards: ev.Guards}
 	complete := ev.Schema().Name() == s.Name() && ev.Schema().Version() == s.Version()

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,11 +69,11 @@ type joiner struct {
 	man    *rules.Manifest
 	run    rules.Run
 	d      *Decision
-	draft  *draft // of d
 	joined rules.Outcome
 	parts  []part
 	own    []string
-	action uint8 // bit i: a red asked for redActions[i]
+	names  []string // of missing facts and unjudged rules
+	action uint8    // bit i: a red asked for redActions[i]
 }
 
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
@@ -81,8 +82,9 @@ var joiners = sync.Pool{New: func() any { return new(joiner) }}
 func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
-	j.parts, j.own = j.parts[:0], j.own[:0]
-	j.loaded, j.ev, j.man, j.d, j.draft, j.action = nil, nil, nil, nil, nil, 0
+	clear(j.names)
+	j.parts, j.own, j.names = j.parts[:0], j.own[:0], j.names[:0]
+	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
 	joiners.Put(j)
 }
 
@@ -106,6 +108,9 @@ func (j *joiner) redAction(action string) {
 // guards joins the codec's findings and the card's own state. Beyond MaxGuards only
 // those are kept that make the outcome worse; all red ones have their action code.
 func (j *joiner) guards() {
+	if n := len(j.ev.Guards); n > 0 {
+		j.d.Guards = make([]Guard, 0, min(n, MaxGuards)+1)
+	}
 	for _, g := range j.ev.Guards {
 		j.guard(g)
 	}
@@ -267,25 +272,32 @@ func (j *joiner) failures(unfit, late []Degradation) {
 
 // greenRequires keeps the outcome from green where it was not earned.
 func (j *joiner) greenRequires() {
+	names := j.names[:0]
 	for _, g := range j.greens {
 		if !j.ev.Present(g.field) {
-			if j.d.MissingFacts == nil {
-				j.d.MissingFacts = j.draft.missing[:0]
-			}
-			j.d.MissingFacts = append(j.d.MissingFacts, g.name)
+			names = append(names, g.name)
 		}
 	}
-	if len(j.d.MissingFacts) > 0 {
-		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)
-	}
+	missing := len(names)
 	for n := range j.run.Notes {
 		v := &j.run.Notes[n]
-		r := &j.man.Rules[v.Rule]
-		if (v.Truth == rules.Unknown || v.Truth == rules.Error) && v.Ran && !v.Hit && !r.Shadow && r.Effect == rules.EffectRed {
-			j.d.Unjudged = append(j.d.Unjudged, r.ID)
+		if v.Hit || !v.Ran || v.Truth != rules.Unknown && v.Truth != rules.Error {
+			continue
+		}
+		if r := &j.man.Rules[v.Rule]; !r.Shadow && r.Effect == rules.EffectRed {
+			names = append(names, r.ID)
 		}
 	}
-	if len(j.d.Unjudged) > 0 {
+	if j.names = names; len(names) == 0 {
+		return
+	}
+	names = slices.Clone(names) // both lists in one piece
+	if missing > 0 {
+		j.d.MissingFacts = names[:missing:missing]
+		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)
+	}
+	if missing < len(names) {
+		j.d.Unjudged = names[missing:]
 		j.join(rules.Yellow, kindGreen, ReasonUnjudged)
 	}
 }
