@@ -193,6 +193,35 @@ func TestGateGivesTheAnswersThatAreTimed(t *testing.T) {
 	}
 }
 
+// maxPieces is how many pieces of memory a message may take on its way through the gate,
+// those of the standard library's signature check and of the gate's own share left out.
+const maxPieces = 24
+
+func TestTheGateAllocatesLittle(t *testing.T) {
+	c := newCorridor(t)
+	for name, messages := range c.messages {
+		bare := testing.AllocsPerRun(10, func() {
+			if err := c.bare(&messages[0]); err != nil {
+				t.Fatal(err)
+			}
+		})
+		empty := testing.AllocsPerRun(10, func() { c.gate(t) })
+		whole := testing.AllocsPerRun(10, func() {
+			g := c.gate(t)
+			for i := range messages {
+				if _, _, err := c.throughGate(g, &messages[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if got := (whole-empty)/perRound - bare; got > maxPieces {
+			t.Errorf("%s: %.1f pieces of memory a message, more than %d", name, got, maxPieces)
+		} else {
+			t.Logf("%s: %.1f pieces of memory a message, and %.0f of the signature", name, got, bare)
+		}
+	}
+}
+
 // BenchmarkPismoGate: verify RS256-2048, body hash, decode, 41 rules, answer and
 // record line, without a disk, as a multiple of the bare hashes and signature.
 func BenchmarkPismoGate(b *testing.B) {
