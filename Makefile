@@ -54,7 +54,7 @@ bench:
 
 # Longer seeded runs than make test allows itself.
 soak:
-	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/... ./cmd/issuant
+	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/... ./cmd/issuant ./internal/house
 
 # Rewrites the golden files; read the difference before you commit it.
 update:
