@@ -21,49 +21,61 @@ type groupRule struct {
 	ask  bool
 }
 
-// entry is one slot of a group.
+// entry is one slot of a group: which members pass in each of its cells. A look-up
+// reads one span, and for cells in which none passes no more than that.
 type entry struct {
 	slot    int32
 	list    listTest
 	unknown bool // an absent slot leaves every member open; else absent tells
-	absent  set
-	region  []int32 // by region of the slot: its set among sets
-	points  []int32 // sorted: points of which some member makes an exception
-	sets    []set   // of the points, then of the regions
-	dense   []int32 // by point, when most have an exception: 1 + its set, or 0
+	absent  span
+	regions []span // by region of the slot
+	points  []int32
+	at      []span // of points, which are sorted: those of which some member makes an exception
+	dense   []span // by point, when most have an exception; noSpan where none has
+	lists   []uint16
+	words   []uint64
 }
 
-// set is a set of members: a sorted list while they are few, else a bitmap. The zero
-// set is empty.
+// span is a set of members as a part of an entry's lists, or of its words.
+type span struct {
+	from uint32
+	n    int32 // how many of lists; 0: the empty set; bitmap: a bitmap in words
+}
+
+const (
+	bitmap  = -1
+	noPoint = -2
+)
+
+var noSpan = span{n: noPoint}
+
+// set is a set of members: a sorted list while they are few, else a bitmap.
 type set struct {
 	list []uint16
 	bits []uint64
 }
 
-func (s *set) empty() bool { return s.list == nil && s.bits == nil }
-
-func (s *set) has(i uint16) bool {
-	if s.bits != nil {
-		return s.bits[i>>6]>>(i&63)&1 == 1
+// open returns the members of a span that is not empty.
+func (e *entry) open(s span, words int) set {
+	if s.n == bitmap {
+		return set{bits: e.words[s.from : int(s.from)+words]}
 	}
-	_, ok := slices.BinarySearch(s.list, i)
-	return ok
+	return set{list: e.lists[s.from : int(s.from)+int(s.n)]}
 }
 
-// newSet keeps a copy of a bitmap in the shorter form.
-func newSet(b []uint64) set {
+// keep adds a bitmap in the shorter form.
+func (e *entry) keep(b []uint64) span {
 	n := 0
 	for _, w := range b {
 		n += bits.OnesCount64(w)
 	}
-	if n == 0 {
-		return set{}
-	}
 	if n > 4*len(b) {
-		return set{bits: slices.Clone(b)}
+		s := span{uint32(len(e.words)), bitmap}
+		e.words = append(e.words, b...)
+		return s
 	}
-	s := set{list: make([]uint16, 0, n)}
-	eachBit(b, func(i int) { s.list = append(s.list, uint16(i)) })
+	s := span{uint32(len(e.lists)), int32(n)}
+	eachBit(b, func(i int) { e.lists = append(e.lists, uint16(i)) })
 	return s
 }
 
@@ -98,7 +110,7 @@ func (b *indexer) group(list []int) {
 	}
 	// The entry that most often lets few members pass comes first: where it lets none
 	// pass, the others are not looked at.
-	slices.SortStableFunc(g.entries, func(a, b entry) int { return cmp.Compare(a.width(), b.width()) })
+	slices.SortStableFunc(g.entries, func(a, b entry) int { return cmp.Compare(a.width(g.words), b.width(g.words)) })
 	b.x.groups = append(b.x.groups, g)
 }
 
@@ -110,31 +122,32 @@ func newEntry(s *slotIndex, tests []*test, words int) entry {
 			in[i>>6] |= 1 << (i & 63)
 		}
 	}
-	e.absent = newSet(in)
+	e.absent = e.keep(in)
 	clear(in)
 	e.sweep(s, tests, in)
 	e.except(s, tests, in)
+	e.lists, e.words = slices.Clip(e.lists), slices.Clip(e.words)
 	return e
 }
 
 // width is how many members pass in a cell, on average.
-func (e *entry) width() float64 {
-	sum := 0
-	for i := range e.sets {
-		sum += e.sets[i].size()
+func (e *entry) width(words int) float64 {
+	sum, n := 0, 0
+	for _, list := range [...][]span{e.regions, e.at} {
+		for _, s := range list {
+			if n++; s.n == bitmap {
+				for _, w := range e.open(s, words).bits {
+					sum += bits.OnesCount64(w)
+				}
+			} else {
+				sum += int(s.n)
+			}
+		}
 	}
 	if e.list == noItem {
 		return math.Inf(1)
 	}
-	return float64(sum) / float64(len(e.sets))
-}
-
-func (s *set) size() int {
-	n := len(s.list)
-	for _, w := range s.bits {
-		n += bits.OnesCount64(w)
-	}
-	return n
+	return float64(sum) / float64(n)
 }
 
 // sweep finds the members of each region: from one to the next only those change
@@ -149,110 +162,127 @@ func (e *entry) sweep(s *slotIndex, tests []*test, in []uint64) {
 			changes[r] = append(changes[r], i)
 		}
 	}
-	e.region = make([]int32, s.regions())
-	for r := range e.region {
-		for _, i := range changes[int32(r)] {
+	e.regions = make([]span, s.regions())
+	for r := range e.regions {
+		changed := changes[int32(r)]
+		for _, i := range changed {
 			in[i>>6] ^= 1 << (i & 63)
 		}
-		if r == 0 || len(changes[int32(r)]) > 0 {
-			e.sets = append(e.sets, newSet(in))
+		if r == 0 || len(changed) > 0 {
+			e.regions[r] = e.keep(in)
+		} else {
+			e.regions[r] = e.regions[r-1]
 		}
-		e.region[r] = int32(len(e.sets) - 1)
 	}
 }
 
 // except finds the members at each point of which some member makes an exception.
 func (e *entry) except(s *slotIndex, tests []*test, in []uint64) {
-	at := map[int32][]int{}
+	by := map[int32][]int{}
 	for i, t := range tests {
 		for _, p := range t.points {
-			if len(at[p]) == 0 {
+			if len(by[p]) == 0 {
 				e.points = append(e.points, p)
 			}
-			at[p] = append(at[p], i)
+			by[p] = append(by[p], i)
 		}
 	}
 	slices.Sort(e.points)
-	sets := make([]set, 0, len(e.points)+len(e.sets))
 	for _, p := range e.points {
 		clear(in)
-		around := &e.sets[e.region[s.places[p]]]
+		around := e.open(e.regions[s.places[p]], len(in))
 		for _, i := range around.list {
 			in[i>>6] |= 1 << (i & 63)
 		}
 		copy(in, around.bits)
-		for _, i := range at[p] {
+		for _, i := range by[p] {
 			in[i>>6] ^= 1 << (i & 63)
 		}
-		sets = append(sets, newSet(in))
+		e.at = append(e.at, e.keep(in))
 	}
-	for r := range e.region {
-		e.region[r] += int32(len(sets))
-	}
-	e.sets = append(sets, e.sets...)
 	e.fill(s)
 }
 
 // fill makes the table by points, where most points of the slot are exceptions.
 func (e *entry) fill(s *slotIndex) {
-	if len(s.places) <= 4*len(e.points)+64 {
-		e.dense = make([]int32, len(s.places))
-		for i, p := range e.points {
-			e.dense[p] = int32(i) + 1
-		}
+	if len(s.places) > 4*len(e.points)+64 {
+		return
+	}
+	e.dense = make([]span, len(s.places))
+	for p := range e.dense {
+		e.dense[p] = noSpan
+	}
+	for i, p := range e.points {
+		e.dense[p] = e.at[i]
 	}
 }
 
-// at returns the members that pass in a cell.
-func (e *entry) at(c cell) *set {
+// find returns the members that pass in a cell.
+func (e *entry) find(c cell) span {
 	if c.point >= 0 {
 		if e.dense != nil {
-			if i := e.dense[c.point]; i > 0 {
-				return &e.sets[i-1]
+			if s := e.dense[c.point]; s.n != noPoint {
+				return s
 			}
 		} else if i, ok := slices.BinarySearch(e.points, c.point); ok {
-			return &e.sets[i]
+			return e.at[i]
 		}
 	}
-	return &e.sets[e.region[c.region]]
+	return e.regions[c.region]
 }
 
 // look finds the members of the group that an event leaves standing.
 func (g *group) look(st *state) {
 	unknown := false
-	sets := st.sets[:0]
+	// On the stack, where a garbage collection under way does not slow writes down.
+	var few [6]set
+	sets := few[:0]
+	if len(g.entries) > len(few) {
+		sets = st.many(len(g.entries))
+	}
 	lead := -1
 	for i := range g.entries {
 		e := &g.entries[i]
 		c := st.cells[e.slot]
-		var s *set
+		found := e.absent
 		switch {
-		case c.region >= 0 && e.list == noList:
-			s = e.at(c)
+		case c.region >= 0 && e.list != noList:
+			s, some := e.items(st.items[c.point:c.region], st.unionAt(i, g.words))
+			if !some {
+				return
+			}
+			sets = append(sets, s)
+			continue
 		case c.region >= 0:
-			s = e.items(st.items[c.point:c.region], st.unionAt(i, g.words))
-		case !e.unknown:
-			s = &e.absent
-		case g.open == nil:
+			found = e.find(c)
+		case e.unknown && g.open == nil:
 			return
-		default:
+		case e.unknown:
 			unknown = true
 			continue
 		}
-		if s.empty() {
+		if found.n == 0 {
 			return
 		}
-		if s.list != nil && (lead < 0 || len(s.list) < len(sets[lead].list)) {
+		if found.n > 0 && (lead < 0 || int(found.n) < len(sets[lead].list)) {
 			lead = len(sets)
 		}
-		sets = append(sets, s)
+		sets = append(sets, e.open(found, g.words))
 	}
-	st.sets = sets
 	if lead >= 0 {
-		g.probe(sets, lead, unknown, st)
+		sets[0], sets[lead] = sets[lead], sets[0]
+		g.probe(sets, unknown, st)
 	} else {
 		g.intersect(sets, unknown, st)
 	}
+}
+
+// many returns memory for n sets.
+func (st *state) many(n int) []set {
+	if cap(st.sets) < n {
+		st.sets = make([]set, n)
+	}
+	return st.sets[:0]
 }
 
 // tell notes a member that passed everywhere, or that is unknown and must be told.
@@ -263,12 +293,18 @@ func (g *group) tell(i int, unknown bool, st *state) {
 	st.note(g.rules[i].rule, unknown, g.rules[i].ask)
 }
 
-// probe looks for the members of one short list in the other sets.
-func (g *group) probe(sets []*set, lead int, unknown bool, st *state) {
+// probe looks for the members of the short list of the first set in the others.
+func (g *group) probe(sets []set, unknown bool, st *state) {
+	others := sets[1:]
 next:
-	for _, i := range sets[lead].list {
-		for k, s := range sets {
-			if k != lead && !s.has(i) {
+	for _, i := range sets[0].list {
+		for k := range others {
+			s := &others[k]
+			if s.bits == nil {
+				if _, ok := slices.BinarySearch(s.list, i); !ok {
+					continue next
+				}
+			} else if s.bits[i>>6]>>(i&63)&1 == 0 {
 				continue next
 			}
 		}
@@ -277,14 +313,14 @@ next:
 }
 
 // intersect meets bitmaps.
-func (g *group) intersect(sets []*set, unknown bool, st *state) {
+func (g *group) intersect(sets []set, unknown bool, st *state) {
 	for w := range g.words {
 		x := ^uint64(0)
 		if w == g.words-1 && len(g.rules)&63 != 0 {
 			x = 1<<(len(g.rules)&63) - 1
 		}
-		for _, s := range sets {
-			x &= s.bits[w]
+		for k := range sets {
+			x &= sets[k].bits[w]
 		}
 		for ; x != 0; x &= x - 1 {
 			g.tell(w<<6+bits.TrailingZeros64(x), unknown, st)
@@ -292,46 +328,40 @@ func (g *group) intersect(sets []*set, unknown bool, st *state) {
 	}
 }
 
-// union is memory for the members that pass for a list.
-type union struct {
-	set
-	mem []uint64
-}
-
-func (st *state) unionAt(k, words int) *union {
+// unionAt returns memory for the members that pass for a list.
+func (st *state) unionAt(k, words int) []uint64 {
 	for len(st.union) <= k {
-		st.union = append(st.union, union{})
+		st.union = append(st.union, nil)
 	}
-	u := &st.union[k]
-	if len(u.mem) < words {
-		u.mem = make([]uint64, words)
+	if len(st.union[k]) < words {
+		st.union[k] = make([]uint64, words)
 	}
-	u.bits = u.mem[:words]
-	return u
+	return st.union[k][:words]
 }
 
 // items returns the members that pass for a list: the union over its items, or what
-// is outside of it.
-func (e *entry) items(items []cell, u *union) *set {
-	clear(u.bits)
-	some := false
+// is outside of it. some is false when there is none.
+func (e *entry) items(items []cell, u []uint64) (s set, some bool) {
+	clear(u)
 	for _, c := range items {
-		s := e.at(c)
-		some = some || !s.empty()
+		found := e.find(c)
+		if found.n == 0 {
+			continue
+		}
+		some = true
+		s := e.open(found, len(u))
 		for _, i := range s.list {
-			u.bits[i>>6] |= 1 << (i & 63)
+			u[i>>6] |= 1 << (i & 63)
 		}
 		for w, x := range s.bits {
-			u.bits[w] |= x
+			u[w] |= x
 		}
 	}
-	switch {
-	case e.list == noItem: // members beyond the last are cut off where sets meet
-		for w := range u.bits {
-			u.bits[w] = ^u.bits[w]
+	if e.list == noItem { // members beyond the last are cut off where sets meet
+		for w := range u {
+			u[w] = ^u[w]
 		}
-	case !some:
-		u.bits = nil
+		some = true
 	}
-	return &u.set
+	return set{bits: u}, some
 }

@@ -19,11 +19,13 @@ type index struct {
 	words  int     // of a bitmap over the rules
 }
 
-// minGroup is how many conjunctions of one signature are worth a group, maxGroup
-// how many one group holds: more make several.
+// minGroup is how many conjunctions of one signature are worth a group. A group holds
+// at most maxGroup of them, and fewer where its bitmaps would take more than
+// maxGroupBytes: then there are several.
 const (
-	minGroup = 12
-	maxGroup = 1024
+	minGroup      = 12
+	maxGroup      = 1 << 15
+	maxGroupBytes = 4 << 20
 )
 
 // conj is a conjunction while the index is built.
@@ -80,8 +82,8 @@ type state struct {
 	items []cell
 	found []finding // by 64 rules
 	dirty []uint64  // bit by index into found: something was found there
-	sets  []*set
-	union []union // by entry of a group
+	sets  []set
+	union [][]uint64 // by entry of a group: the members that pass for a list
 }
 
 // finding says of 64 rules: a conjunction is true; one is neither true nor false;
@@ -198,12 +200,28 @@ func (b *indexer) divide() {
 			rest = append(rest, list...)
 			continue
 		}
-		for part := range slices.Chunk(list, maxGroup) {
+		for part := range slices.Chunk(list, b.groupSize(list)) {
 			b.group(part)
 		}
 	}
 	slices.Sort(rest)
 	b.x.few.build(b.x, b.conjs, rest)
+}
+
+// groupSize is how many of the conjunctions one group takes: a bitmap for each place
+// where a range of theirs begins or ends must be affordable.
+func (b *indexer) groupSize(list []int) int {
+	toggles := 0
+	for _, i := range list {
+		for k := range b.conjs[i].tests {
+			toggles += len(b.conjs[i].tests[k].toggles)
+		}
+	}
+	size := min(len(list), maxGroup)
+	for size > 1024 && toggles*size/len(list)*(size/8) > maxGroupBytes {
+		size = (size + 1) / 2
+	}
+	return size
 }
 
 // signature is equal for conjunctions that can share a group.

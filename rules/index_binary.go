@@ -14,15 +14,16 @@ import (
 //	slots: how many, then each: field, function, list, type, texts: the points, texts: the
 //	       cuts, numbers: the cuts (varints)
 //	groups: how many, then each: rules: how many, then each: rule, ask; open: a bool, then
-//	       as many words; entries: how many, then each: slot, list test, unknown, absent
-//	       set, points, sets: how many, then each; the set of each region
+//	       as many words; entries: how many, then each: slot, list test, unknown, lists,
+//	       words: how many, and 8 bytes of each, big-endian; spans: of the absent, of each
+//	       region; points, and the span of each
 //	few: conjunctions: how many, then each: rule, open, ask, tests: how many, then each:
 //	       slot, list test, absent, in, toggles, points; numbers: those tried always;
 //	       of each slot: used, and if so numbers: of the absent, of each point, of each region
 //	always: numbers
 //
-// A list of numbers is how many they are and then each; a set is 0 and such a list, or
-// 1 and its words, 8 bytes each, big-endian.
+// A list of numbers is how many they are and then each; a span is 0 for the empty set, 1
+// for a bitmap, or one more than how many of the lists; then, unless empty, where it begins.
 
 type indexWriter struct{ b []byte }
 
@@ -57,13 +58,17 @@ func (w *indexWriter) words(bits []uint64) {
 	}
 }
 
-func (w *indexWriter) set(s *set) {
-	w.bool(s.bits != nil)
-	if s.bits != nil {
-		w.words(s.bits)
-	} else {
-		writeNums(w, s.list)
+func (w *indexWriter) span(s span) {
+	switch {
+	case s.n == 0:
+		w.num(0)
+		return
+	case s.n == bitmap:
+		w.num(1)
+	default:
+		w.num(int(s.n) + 1)
 	}
+	w.num(int(s.from))
 }
 
 // append appends the binary form of x. Equal packs give equal bytes.
@@ -109,13 +114,17 @@ func (w *indexWriter) group(g *group) {
 		w.num(int(e.slot))
 		w.num(int(e.list))
 		w.bool(e.unknown)
-		w.set(&e.absent)
-		writeNums(w, e.points)
-		w.num(len(e.sets))
-		for k := range e.sets {
-			w.set(&e.sets[k])
+		writeNums(w, e.lists)
+		w.num(len(e.words))
+		w.words(e.words)
+		w.span(e.absent)
+		for _, s := range e.regions {
+			w.span(s)
 		}
-		writeNums(w, e.region)
+		writeNums(w, e.points)
+		for _, s := range e.at {
+			w.span(s)
+		}
 	}
 }
 
@@ -236,17 +245,6 @@ func (r *indexReader) words(n int) []uint64 {
 	return words
 }
 
-// set reads a set of n members.
-func (r *indexReader) set(n int) (s set) {
-	if r.bool() {
-		s.bits = r.words((n + 63) / 64)
-		return s
-	}
-	s.list = readNums[uint16](r, n)
-	r.want(ascending(s.list))
-	return s
-}
-
 func ascending[T int32 | uint16 | int64 | string](list []T) bool {
 	for i := 1; i < len(list); i++ {
 		if list[i-1] >= list[i] {
@@ -328,25 +326,49 @@ func (r *indexReader) group(g *group) {
 func (r *indexReader) entry(e *entry, n int) {
 	e.slot, e.list = r.test()
 	e.unknown = r.bool()
-	e.absent = r.set(n)
+	e.lists = readNums[uint16](r, n)
+	e.words = r.words(r.below(len(r.Left())/8 + 1))
 	if r.Bad {
 		return
 	}
 	s := &r.x.slots[e.slot]
+	words := (n + 63) / 64
+	e.absent = r.span(e, words)
+	e.regions = r.spans(e, s.regions(), words)
 	e.points = readNums[int32](r, len(s.places))
-	sets := r.count()
-	if r.Bad {
-		return
-	}
-	e.sets = make([]set, sets)
-	for i := range e.sets {
-		e.sets[i] = r.set(n)
-	}
-	e.region = readNums[int32](r, sets)
-	r.want(ascending(e.points) && len(e.points) <= sets && len(e.region) == s.regions())
-	if !r.Bad {
+	e.at = r.spans(e, len(e.points), words)
+	if r.want(ascending(e.points)); !r.Bad {
 		e.fill(s)
 	}
+}
+
+// span reads a span that lies within an entry's lists or words.
+func (r *indexReader) span(e *entry, words int) (s span) {
+	switch n := r.below(len(e.lists) + 2); n {
+	case 0:
+		return span{}
+	case 1:
+		s = span{uint32(r.below(len(e.words) + 1)), bitmap}
+		r.want(int(s.from)+words <= len(e.words))
+	default:
+		s = span{uint32(r.below(len(e.lists) + 1)), int32(n - 1)}
+		r.want(int(s.from)+n-1 <= len(e.lists))
+	}
+	return s
+}
+
+func (r *indexReader) spans(e *entry, n, words int) []span {
+	if n > len(r.Left()) {
+		r.Bad = true
+	}
+	if r.Bad {
+		return nil
+	}
+	list := make([]span, n)
+	for i := range list {
+		list[i] = r.span(e, words)
+	}
+	return list
 }
 
 func (r *indexReader) few(x *fewIndex) {

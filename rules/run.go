@@ -55,16 +55,17 @@ type mode struct {
 	shadow, until, share, hitMissing bool
 	sensitive                        bool
 	strict                           bool // it may fail: where it is not true the tree must be asked
+	picky                            bool // it does not run on every event
 }
 
 func modeOf(r *Rule, c Condition) mode {
 	l, ok := c.(*Lowered)
-	return mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100,
+	return mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100, picky: r.Percent < 100 || !r.Until.IsZero(),
 		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.summary.Fallible}
 }
 
 // says tells whether a verdict is one that Run notes.
-func (m mode) says(v Verdict) bool {
+func (m *mode) says(v Verdict) bool {
 	return v.Ran && (v.Hit || v.Truth == Error || v.Truth == Unknown && m.sensitive)
 }
 
@@ -89,14 +90,15 @@ func (p *Pack) runIndexed(run *Run) {
 	}
 	p.index.look(env, &run.state)
 	run.state.each(func(i int, hit, ask bool) {
-		if !p.runs(i, env) {
+		m, v := &p.modes[i], Verdict{Truth: True, Hit: true, Ran: true}
+		if m.picky && !p.runs(i, env) {
 			return
 		}
-		m, v := p.modes[i], Verdict{Truth: Unknown, Ran: true}
-		switch {
-		case hit:
-			v.Truth = True
-		case ask || m.strict:
+		if hit {
+			run.Notes = append(run.Notes, Note{i, v})
+			return
+		}
+		if v.Truth = Unknown; ask || m.strict {
 			v.Truth, v.Code = judge(p.rules[i], env)
 		}
 		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
