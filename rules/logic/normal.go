@@ -33,8 +33,6 @@ func (v Verdict) and(w Verdict) Verdict {
 	return Unknown
 }
 
-func (v Verdict) or(w Verdict) Verdict { return v.not().and(w.not()).not() }
-
 // Func is what a Slot makes of its field.
 type Func uint8
 
