@@ -37,7 +37,7 @@ import (
 //
 // Format 1 carries source: conditions are compiled when it is loaded. Format 2
 // carries the lowered form and its index beside the source, and needs no compiler,
-// unless some condition cannot be lowered. Notes of list entries, files and lines of
+// unless some condition cannot be lowered or has a pattern. Notes of list entries, files and lines of
 // rules stay behind.
 //
 // The digest keeps damage out, not forgers: who can write the file can write other
@@ -64,7 +64,7 @@ const (
 var ErrVersion = code.New(code.Version, "rules: the pack is of a format that is not known")
 
 // ErrNotLowered is returned by Load without a Compiler for a pack that needs one.
-var ErrNotLowered = code.New(code.NotLowered, "rules: the pack is in source form and needs a compiler, which is not linked in")
+var ErrNotLowered = code.New(code.NotLowered, "rules: the pack needs a compiler, which is not linked in: it is in source form, or has patterns or clauses that are not lowered")
 
 // ErrDamaged is wrapped by the errors of Load for bytes that are not a whole pack.
 var ErrDamaged = code.New(code.PackFile, "rules: the pack file is damaged")
@@ -76,6 +76,7 @@ var ErrForms = code.New(code.PackFile, "rules: the lowered conditions of the pac
 // Compiler compiles the conditions of a manifest: one condition for each rule and
 // one for each section, in their order. Package compile has one.
 type Compiler interface {
+	Regexps
 	CompileManifest(m *Manifest) (rules, sections []Condition, err error)
 }
 
@@ -144,8 +145,8 @@ func (p *Pack) appendEnd(out []byte) []byte {
 
 // Load reads the binary form of a pack. The bytes may be anyone's: sizes are
 // checked first, then the digest, then every part, and nothing is kept of a pack
-// that fails. c compiles the conditions of format 1, and of format 2 those that
-// cannot be lowered; with a nil c it returns ErrNotLowered for such packs. The pack
+// that fails. c compiles the conditions of format 1, those of format 2 where some cannot be
+// lowered, and the patterns of matches; with a nil c it returns ErrNotLowered for such packs. The pack
 // shares no memory with b.
 func Load(b []byte, c Compiler) (*Pack, error) {
 	r, err := openBinary(b)
@@ -189,7 +190,7 @@ func (r *binaryReader) loadLowered(c Compiler) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	conds, err := decodeForms(m, forms, whole[8+len(ruleTable):])
+	conds, err := decodeForms(m, forms, whole[8+len(ruleTable):], c)
 	if errors.Is(err, ErrNotLowered) && c != nil {
 		return recompiled(m, c, lists, lowered)
 	}

@@ -30,6 +30,7 @@ type Lowered struct {
 	raw     string // the binary form: see appendForm
 	summary logic.Summary
 	vm      VM
+	match   matchers
 
 	once    sync.Once
 	form    Form
@@ -63,19 +64,29 @@ type VM interface {
 // ErrForm is wrapped by the errors of NewCondition.
 var ErrForm = code.New(code.PackFile, "rules: a lowered condition is malformed")
 
+// Regexps makes matchers of RE2 patterns for conditions that hold logic.Matches;
+// package compile has one. It stands outside this package so that programs without
+// such conditions do not link regular expressions.
+type Regexps interface {
+	// Regexp returns a function that tells whether a text matches the pattern; it must
+	// be pure and safe for concurrent use. The pattern may be anyone's, and has at most
+	// logic.MaxPattern bytes.
+	Regexp(pattern string) (match func(text string) bool, err error)
+}
+
 // NewCondition makes a condition for facts of schema s in a pack with that many
-// lists. The form is checked and then shared; it must not be changed. vm is needed, and used, only where the form
-// holds something that cannot be lowered; without it NewCondition returns
-// ErrNotLowered there.
-func NewCondition(s *Schema, lists int, f Form, vm VM) (*Lowered, error) {
+// lists. The form is checked and then shared; it must not be changed. re is needed, and
+// used, only where the form has patterns, and vm where it holds something that cannot be
+// lowered; without them NewCondition returns ErrNotLowered there.
+func NewCondition(s *Schema, lists int, f Form, re Regexps, vm VM) (*Lowered, error) {
 	raw := f.append(nil)
-	c, n, err := examineForm(s, lists, raw, string(raw), nil)
+	c, n, err := examineForm(s, lists, raw, string(raw), newPatterns(re))
 	switch {
 	case err != nil:
 		return nil, err
 	case n != len(raw):
 		return nil, fmt.Errorf("%w: it has no end", ErrForm)
-	case c.summary.Foreign && vm == nil:
+	case c.summary.Foreign && vm == nil, c.summary.Patterns && re == nil:
 		return nil, ErrNotLowered
 	}
 	c.form, c.vm = f, vm
@@ -95,14 +106,14 @@ func (c *Lowered) build() {
 	if c.vm != nil {
 		c.judge = func(env *Env, _ string) (Truth, code.Code) { return c.vm.Judge(env) }
 	} else {
-		c.judge = builder{c.schema}.truth(c.form.Root)
+		c.judge = builder{c.schema, c.match}.truth(c.form.Root)
 	}
 	for i, l := range c.form.Leaves {
 		c.clauses = append(c.clauses, gather(l.Expr))
 		if l.Expr.Foreign() != nil {
 			c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
 		} else {
-			c.leaves = append(c.leaves, builder{c.schema}.truth(l.Expr))
+			c.leaves = append(c.leaves, builder{c.schema, c.match}.truth(l.Expr))
 		}
 	}
 	c.form.Root.Fields(func(field int) { c.fields = append(c.fields, field) })

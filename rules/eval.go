@@ -65,7 +65,10 @@ func truthFrom(b bool) (Truth, code.Code) {
 var opposite = [...]Truth{Unknown: Unknown, False: True, True: False, Error: Error}
 
 // builder makes closures from a tree that logic.Examine has passed.
-type builder struct{ schema *Schema }
+type builder struct {
+	schema *Schema
+	match  matchers
+}
 
 func (b builder) truth(e *logic.Expr) truthOf {
 	switch e.Op {
@@ -201,6 +204,10 @@ func (b builder) leaf(e *logic.Expr) truthOf {
 		return related(b.text(e.Args[0]), b.text(e.Args[1]), strings.HasPrefix)
 	case logic.EndsWith:
 		return related(b.text(e.Args[0]), b.text(e.Args[1]), strings.HasSuffix)
+	case logic.Matches:
+		if match := b.match[e.Text]; match != nil {
+			return holds(b.text(e.Args[0]), func(_ *Env, s string) bool { return match(s) })
+		}
 	}
 	return func(*Env, string) (Truth, code.Code) { return Error, code.NotLowered }
 }

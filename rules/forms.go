@@ -30,19 +30,45 @@ func (f *Form) append(dst []byte) []byte {
 	return dst
 }
 
+// matchers are the matchers of a pack's patterns, by pattern.
+type matchers map[string]func(text string) bool
+
+// patterns makes each matcher once.
+type patterns struct {
+	re    Regexps // may be nil: then no pattern is looked at, and whoever asks must refuse
+	match matchers
+	bytes int
+}
+
+func newPatterns(re Regexps) *patterns { return &patterns{re: re, match: matchers{}} }
+
+// known reports whether a pattern is one. All of a pack are also bounded together,
+// as they are in its source.
+func (p *patterns) known(pattern string) bool {
+	if p.re == nil || p.match[pattern] != nil {
+		return true
+	}
+	if p.bytes += len(pattern); p.bytes > MaxManifestBytes {
+		return false
+	}
+	match, err := p.re.Regexp(pattern)
+	if err != nil || match == nil {
+		return false
+	}
+	p.match[pattern] = match
+	return true
+}
+
 // examineForm checks the form that b begins with, and returns a condition that keeps
-// it as part of s, which is b as a string. n is how many bytes the form takes.
-func examineForm(s *Schema, lists int, b []byte, whole string, read func(field int)) (c *Lowered, n int, err error) {
-	scope := logic.Scope{Fields: s.types, Lists: lists}
+// it as part of whole, which is b as a string. n is how many bytes the form takes.
+func examineForm(s *Schema, lists int, b []byte, whole string, p *patterns) (c *Lowered, n int, err error) {
+	scope := logic.Scope{Fields: s.types, Lists: lists, Pattern: p.known}
 	d := logic.NewDecoder(b, whole)
 	leaves := d.Uvarint()
 	c = &Lowered{schema: s}
 	labels := func(field int) {
 		if s.fields[field].Label {
 			err = fmt.Errorf("%w: it reads a label", ErrForm)
-		}
-		if read != nil {
-			read(field)
 		}
 	}
 	tree := func() (sum logic.Summary) {
@@ -57,32 +83,39 @@ func examineForm(s *Schema, lists int, b []byte, whole string, read func(field i
 	for range min(leaves, uint64(c.summary.Nodes)+1) {
 		d.Text()
 		if k := d.Uvarint(); k == 0 {
-			tree()
+			own := tree()
+			c.summary.Foreign = c.summary.Foreign || own.Foreign
+			c.summary.Patterns = c.summary.Patterns || own.Patterns
 		} else if k > uint64(c.summary.Nodes) {
 			d.Bad = true
 		}
 	}
-	if leaves > uint64(c.summary.Nodes) || d.Bad {
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case leaves > uint64(c.summary.Nodes) || d.Bad:
 		return nil, 0, fmt.Errorf("%w: its leaves are malformed", ErrForm)
 	}
-	c.raw = whole[:d.At()]
-	return c, d.At(), err
+	if c.raw = whole[:d.At()]; c.summary.Patterns {
+		c.match = p.match
+	}
+	return c, d.At(), nil
 }
 
 // decodeForms makes the conditions of all rules and sections. whole begins with b, as a
-// string.
-func decodeForms(m *Manifest, b []byte, whole string) ([]Condition, error) {
+// string. re may be nil.
+func decodeForms(m *Manifest, b []byte, whole string, re Regexps) ([]Condition, error) {
 	conds := make([]Condition, 0, len(m.Rules)+len(m.Sections))
-	foreign := false
+	foreign, p := false, newPatterns(re)
 	for range cap(conds) {
-		c, n, err := examineForm(m.Schema, len(m.Lists), b, whole[:len(b)], nil)
+		c, n, err := examineForm(m.Schema, len(m.Lists), b, whole[:len(b)], p)
 		if err != nil {
 			return nil, err
 		}
 		if c.Cost() > m.MaxCost {
 			return nil, fmt.Errorf("%w: a condition costs more than max_cost", ErrForm)
 		}
-		foreign = foreign || c.summary.Foreign
+		foreign = foreign || c.summary.Foreign || c.summary.Patterns && re == nil
 		conds = append(conds, c)
 		b, whole = b[n:], whole[n:]
 	}

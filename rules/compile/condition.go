@@ -76,7 +76,7 @@ func build(ch *checker, root ast.Node, m *machines) (*rules.Lowered, error) {
 		own.prog, own.leaves = own.leaves[0], own.leaves[1:]
 		machinery = own
 	}
-	return rules.NewCondition(ch.schema, len(ch.lists), form, machinery)
+	return rules.NewCondition(ch.schema, len(ch.lists), form, Compiler{}, machinery)
 }
 
 // Cost of operations that run over a text of up to MaxStringFact bytes.

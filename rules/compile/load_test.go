@@ -226,6 +226,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(mustCompile(f, largeFiles()).EncodeSource())
 	f.Add(mustCompile(f, pack(smallPack, "- {id: R, effect: red, why: w, when: 'true'}\n")).Encode())
 	f.Add(good[:100])
+	f.Add(patterned(f))
 	grouped := mustCompile(f, groupedFiles(30))
 	f.Add(grouped.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -245,6 +246,9 @@ func FuzzLoad(f *testing.F) {
 				facts := compiletest.New(seed).Facts(p.Schema())
 				p.Run(facts, compiletest.Now)
 				p.Verdicts(facts, compiletest.Now)
+				for i := range min(len(p.Manifest().Rules), 4) {
+					p.Condition(i).Leaves(p.Env(facts, compiletest.Now))
+				}
 			}
 		}
 	})

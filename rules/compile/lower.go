@@ -22,7 +22,6 @@ type lowerer struct {
 
 // Reasons why a clause is judged on expr's VM.
 const (
-	whyMatches  = "`matches` is judged by expr's VM; startsWith, endsWith, contains and in are not"
 	whyCount    = "count over a list of literals is judged by expr's VM; write any, all or none"
 	whyMixed    = "the list holds an int that is no float beside floats"
 	whyTooLarge = "the clause grows too large when its list of literals is written out"
@@ -181,12 +180,25 @@ func (l *lowerer) binary(n *ast.BinaryNode) *logic.Expr {
 	case "+", "-", "*", "/", "%":
 		return l.arithmetic(n)
 	case "matches":
-		return l.fail(whyMatches)
+		return l.matches(n)
 	}
 	if op, ok := comparisons[n.Operator]; ok {
 		return l.node(op, kBool, l.expr(n.Left), l.expr(n.Right))
 	}
 	return l.fail(whyForm)
+}
+
+// matches writes a pattern that is a plain text as the operator for it, which needs no
+// regular expression and may be indexed.
+func (l *lowerer) matches(n *ast.BinaryNode) *logic.Expr {
+	left, pattern := l.expr(n.Left), l.info[n.Right].val.(string)
+	if left == nil {
+		return nil
+	}
+	if op, text, ok := plain(pattern); ok {
+		return logic.Of(op, logic.Bool, left, logic.Lit(logic.String, text))
+	}
+	return &logic.Expr{Op: logic.Matches, Type: logic.Bool, Args: []*logic.Expr{left}, Text: pattern}
 }
 
 var arithmetic = map[string]logic.Op{"+": logic.Add, "-": logic.Subtract, "*": logic.Multiply, "/": logic.Divide}

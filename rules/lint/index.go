@@ -61,13 +61,15 @@ const (
 // reason says why a clause is no test of one fact, and what to write instead.
 func reason(e *logic.Expr) (why, instead string) {
 	if f := e.Foreign(); f != nil {
-		return f.Text, foreignAdvice(f.Text)
+		return f.Text, "write any, all or none; or " + anchor
 	}
 	switch e.Op {
 	case logic.And, logic.Or, logic.Not:
 		return "its alternatives multiply beyond the normal form's bound", "split the rule into several"
 	case logic.Contains, logic.EndsWith:
 		return "contains and endsWith look within a text, where an index has no order to follow", "use startsWith, ==, in, or a list; or " + anchor
+	case logic.Matches:
+		return "matches follows a pattern through a text, where an index has no order to follow", "write startsWith, ==, in, or a list where the pattern allows it; or " + anchor
 	case logic.InField:
 		return "a value that is no constant is looked for in a list", "write \"CONSTANT\" in list; or " + anchor
 	case logic.Choose:
@@ -96,11 +98,4 @@ func comparisonReason(e *logic.Expr) (why, instead string) {
 		return "a list is asked for a value that is not the fact itself", "write fact in list(\"...\"); or " + anchor
 	}
 	return "the clause is no test of one fact against constants", anchor
-}
-
-func foreignAdvice(text string) string {
-	if len(text) > 0 && text[0] == '`' {
-		return "write startsWith, == or in [...] where the pattern allows it; or " + anchor
-	}
-	return "write any, all or none; or " + anchor
 }

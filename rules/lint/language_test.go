@@ -23,7 +23,7 @@ var forms = []string{
 	`card.age_days < param("five")`,
 	`card.status in ["lost", "damaged"]`, `card.status not in ["lost", "damaged"]`, `card.age_days in 1..5`,
 	`card.ref in list("deny")`, `card.ref not in list("deny")`,
-	`card.bin startsWith "4111"`,
+	`card.bin startsWith "4111"`, `card.bin matches "^4111"`,
 	`has(card.bin)`, `(card.age_days ?? 0) < 3`, `(card.status ?? "lost") in ["lost"]`,
 	`"FRB" in card.codes`, `any(card.codes, # in ["FRB", "XYZ"])`, `none(card.codes, # startsWith "X")`, `all(card.codes, # != "FRB")`,
 	`count(card.codes, # == "FRB") > 0`, `any(card.codes, # == "A" or # startsWith "B")`,
@@ -42,7 +42,8 @@ var forms = []string{
 	`(card.age_days > 3 ? card.expired : false)`, `(card.age_days ?? device.first_seen_days) < 3`,
 	`card.ref in card.codes`, `any(card.codes, len(#) == 3)`, `any(card.codes, # in list("deny"))`, `count(card.codes, # == "FRB") > 2`,
 	`(device.country ?? "x") in list("deny")`,
-	`card.bin matches "^4[0-9]{5}$"`, `count([1, 3], # == card.age_days) == 1`,
+	`card.bin matches "^4[0-9]{5}$"`,
+	`count([1, 3], # == card.age_days) == 1`,
 }
 
 // row writes one row of the table from what the compiler makes of the form.

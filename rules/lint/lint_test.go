@@ -145,7 +145,12 @@ var cases = []struct {
 	{[]string{`red card.bin contains "9" and token.source == "a"`}, ""},
 	{[]string{`red card.bin contains "9" or token.source == "a"`}, "R1 L0401"},
 	{[]string{`red card.bin matches "9$"`}, "R1 L0401"},
-	{[]string{`red card.bin matches "9$" and token.source == "a"`}, "R1 L0402"},
+	{[]string{`red card.bin matches "^4[0-9]"`}, "R1 L0401"},
+	{[]string{`red card.bin matches "^4[0-9]" and token.source == "a"`}, ""},
+	{[]string{`red card.bin matches "^41"`}, ""},
+	{[]string{`red card.bin matches "^4[0-9]"`, `yellow card.bin matches "^4[0-9]"`}, "R1 L0401,R2 L0105,R2 L0401"},
+	{[]string{`red card.bin matches "^4[0-9]"`, `yellow card.bin matches "^5[0-9]"`}, "R1 L0401,R2 L0107,R2 L0401"},
+	{[]string{`red count([1, 3], # == card.age_days) == 1 and token.source == "a"`}, "R1 L0402"},
 	{[]string{`red card.age_days * 2 > 5`}, "R1 L0401"},
 	{[]string{`red count(card.codes, # == "A") > 2`}, "R1 L0401"},
 

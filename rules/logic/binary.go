@@ -14,6 +14,7 @@ import (
 //	Field, Has     uvarint: the field
 //	InList         uvarint: the list
 //	InSet, InRange uvarint: how many items, then each a value
+//	Matches        text: the pattern
 //	Foreign        text, uvarint: its cost, uvarint: how many arguments
 //
 // A value is a u8 and what it says: 1, a text; 2, a varint (int64); 3, eight bytes
@@ -35,6 +36,8 @@ func (e *Expr) Append(dst []byte) []byte {
 		for _, it := range e.Items {
 			dst = appendValue(dst, it)
 		}
+	case Matches:
+		dst = appendText(dst, e.Text)
 	case Foreign:
 		dst = appendText(dst, e.Text)
 		dst = binary.AppendUvarint(dst, uint64(e.Worst))
@@ -218,6 +221,8 @@ func (d *Decoder) expr(nodes *[]*Expr) *Expr {
 		for i := range e.Items {
 			e.Items[i] = d.value()
 		}
+	case Matches:
+		e.Text = d.Text()
 	case Foreign:
 		e.Text = d.Text()
 		e.Worst = int64(d.Uvarint())

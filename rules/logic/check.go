@@ -13,10 +13,14 @@ import (
 // MaxNodes bounds a tree, inclusive; the items of sets count too.
 const MaxNodes = 8192
 
+// MaxPattern bounds the pattern of Matches, in bytes, inclusive.
+const MaxPattern = 512
+
 // Scope is what a tree may read.
 type Scope struct {
-	Fields []Type // types by index of the schema
-	Lists  int    // how many lists the pack has
+	Fields  []Type                    // types by index of the schema
+	Lists   int                       // how many lists the pack has
+	Pattern func(pattern string) bool // whether a pattern is one; nil takes all up to MaxPattern
 }
 
 // ErrTree is wrapped by the errors of Examine.
@@ -27,6 +31,7 @@ type Summary struct {
 	Nodes    int
 	Fallible bool // judging it may fail: overflow, division by zero, a text that grows too long, or a Foreign node
 	Foreign  bool // some node cannot be lowered
+	Patterns bool // some node is a Matches: judging it needs a matcher of RE2
 	Cost     Cost
 }
 
@@ -138,6 +143,10 @@ func (c *checker) leaf(op Op, t Type, arity int, loop bool) (field, args int, it
 			items |= 1 << c.constant()
 		}
 		c.want(op == InSet || n == 2 && items == 1<<Int, "a range has two ints")
+	case Matches:
+		c.summary.Patterns = true
+		p := c.bytes(c.Uvarint())
+		c.want(len(p) <= MaxPattern && !c.Bad && (c.Pattern == nil || c.Pattern(string(p))), "a pattern is no regular expression, or too long")
 	case Foreign:
 		c.bytes(c.Uvarint())
 		worst := int64(min(c.Uvarint(), MaxCost+1))
@@ -285,8 +294,8 @@ var shapes = [Count + 1]shape{
 	InList: {args: 1, result: Bool, operands: all(String)}, InField: {args: 2, result: Bool, operands: all(String, Strings)},
 	Has:      {result: Bool},
 	Contains: {args: 2, result: Bool, operands: all(String, String)}, StartsWith: {args: 2, result: Bool, operands: all(String, String)},
-	EndsWith: {args: 2, result: Bool, operands: all(String, String)},
-	Add:      {args: 2, operands: number(2)}, Subtract: {args: 2, operands: number(2)}, Multiply: {args: 2, operands: number(2)},
+	EndsWith: {args: 2, result: Bool, operands: all(String, String)}, Matches: {args: 1, result: Bool, operands: all(String)},
+	Add: {args: 2, operands: number(2)}, Subtract: {args: 2, operands: number(2)}, Multiply: {args: 2, operands: number(2)},
 	Divide: {args: 2, result: Float, operands: all(Float, Float)}, Modulo: {args: 2, result: Int, operands: all(Int, Int)},
 	Negate: {args: 1, operands: number(1)}, Concat: {args: 2, result: String, operands: all(String, String)},
 	Seconds: {args: 2, result: Int, operands: all(Time, Time)},
@@ -307,6 +316,8 @@ func init() {
 		switch op := Op(op); {
 		case op >= Contains && op <= EndsWith, op == Concat, op >= Len && op <= Trim:
 			s.cost = costText
+		case op == Matches:
+			s.cost = costPattern
 		case op >= InSet && op <= InList:
 			s.cost = 2
 		case op == Foreign: // has a cost of its own

@@ -3,6 +3,9 @@ package logic
 // costText is the weight of operations that run over a text, which has up to 4096 bytes.
 const costText = 16
 
+// costPattern is the weight of matching a text with a regular expression.
+const costPattern = 256
+
 // MaxCost bounds costs: larger ones count as this one.
 const MaxCost = 1 << 40
 

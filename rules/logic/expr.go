@@ -30,6 +30,7 @@ const (
 	Contains       Op = 31 // of two Strings texts, as the two that follow
 	StartsWith     Op = 32
 	EndsWith       Op = 33
+	Matches        Op = 34 // whether the String matches the RE2 pattern Text
 
 	Add      Op = 40 // of two Ints or two Floats, as the two that follow
 	Subtract Op = 41
@@ -69,7 +70,7 @@ type Expr struct {
 	List  int    // of InList: index into the pack's lists
 	Val   any    // of Const
 	Items []any  // of InSet: string, int64, float64 or bool; of InRange: two int64
-	Text  string // of Foreign: why it cannot be lowered
+	Text  string // of Matches: the pattern; of Foreign: why it cannot be lowered
 	Worst int64  // of Foreign: its static cost
 }
 
