@@ -166,8 +166,10 @@ func TestDecisionsAllocateNothing(t *testing.T) {
 			t.Errorf("%d rules: %v allocations in %d decisions", n, got, 2*events)
 		}
 	}
-	if got := allocationsOf(t, ruleset.Overlap, 1000); got != 0 {
-		t.Errorf("overlapping rules: %v allocations in %d decisions", got, 2*events)
+	for _, kind := range []ruleset.Kind{ruleset.Overlap, ruleset.Alone1} {
+		if got := allocationsOf(t, kind, 1000); got != 0 {
+			t.Errorf("%s: %v allocations in %d decisions", kind.Name, got, 2*events)
+		}
 	}
 }
 

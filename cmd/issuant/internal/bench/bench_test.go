@@ -36,7 +36,7 @@ func measured(t *testing.T, opt Options) *Result {
 		"rules/r.yaml": {Data: []byte(`
 - {id: R1, effect: red, when: 'card.status == "lost" or verify.cvv == "fail"', why: w}
 - {id: Y1, effect: yellow, when: vel.cards_device_24h > param("five") and card.ref in list("deny"), why: w}
-- {id: Y2, effect: yellow, when: 'card.bin matches "^4"', why: w, on_missing: hit, shadow: true}
+- {id: Y2, effect: yellow, when: 'card.bin matches "^4[0-9]"', why: w, on_missing: hit, shadow: true}
 `)}}, compile.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestProfileHasPackRuleAndClause(t *testing.T) {
 	}
 	for _, want := range []string{
 		`verify.cvv == "fail" < R1 < pack my pack/a-b 1`, `card.ref in list("deny") < Y1 < pack my pack/a-b 1`,
-		`card.bin matches "^4" < Y2 < pack my pack/a-b 1`} {
+		`card.bin matches "^4[0-9]" < Y2 < pack my pack/a-b 1`} {
 		if !stacks[want] {
 			t.Errorf("no stack %s in %v", want, stacks)
 		}
@@ -182,7 +182,7 @@ func TestPprofReadsTheProfile(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"Type: time", `card.ref in list("deny")`, `card.bin matches "^4"`, "100%  pack my pack/a-b 1"} {
+	for _, want := range []string{"Type: time", `card.ref in list("deny")`, `card.bin matches "^4[0-9]"`, "100%  pack my pack/a-b 1"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
