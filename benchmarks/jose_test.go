@@ -123,17 +123,16 @@ func bareVerify(alg string, key any, token string) func() error {
 }
 
 // oursVerify reads the same claims as the others have to, strictly.
-func oursVerify(alg string, key any, headers *jose.Headers, token string) error {
-	jws, err := headers.Parse(token)
-	if err != nil {
+func oursVerify(alg string, key any, headers *jose.Headers, jws *jose.JWS, token string) error {
+	if err := headers.ParseInto(jws, token); err != nil {
 		return err
 	}
 	payload, err := jws.Verify(alg, key)
 	if err != nil {
 		return err
 	}
-	headers.Keep(&jws)
-	doc, err := strictjson.Read(payload, strictjson.Limits{MaxBytes: jose.MaxTokenBytes, MaxDepth: 16, MaxValues: 1024})
+	headers.Keep(jws)
+	doc, err := strictjson.ReadView(payload, strictjson.Limits{MaxBytes: jose.MaxTokenBytes, MaxDepth: 16, MaxValues: 1024})
 	if err != nil {
 		return err
 	}
@@ -246,9 +245,10 @@ func weighJOSE(b *testing.B, each int, sides []joseSide) {
 func verifySides(tb testing.TB, alg string, key joseKey) []joseSide {
 	token := joseToken(tb, alg, key.sign)
 	var headers jose.Headers
+	var jws jose.JWS
 	sides := []joseSide{
 		{name: "bare", do: bareVerify(alg, key.theirs, token)},
-		{name: "issuant", do: func() error { return oursVerify(alg, key.ours, &headers, token) }},
+		{name: "issuant", do: func() error { return oursVerify(alg, key.ours, &headers, &jws, token) }},
 	}
 	if alg == jose.RS256 {
 		ring, err := keyring.NewRing(keyring.Key{ID: "k1", Use: keyring.UseVerify, Public: key.ours.(*rsa.PublicKey)})
@@ -428,7 +428,7 @@ func TestEverybodyAcceptsTheTokensThatAreTimed(t *testing.T) {
 			other = good[:len(good)-4] + "AAAA"
 		}
 		for name, verify := range map[string]func(string) error{
-			"issuant":    func(s string) error { return oursVerify(alg, key.ours, new(jose.Headers), s) },
+			"issuant":    func(s string) error { return oursVerify(alg, key.ours, new(jose.Headers), new(jose.JWS), s) },
 			"golang-jwt": func(s string) error { return golangJWTVerify(alg, key.theirs, s) },
 			"go-jose":    func(s string) error { return goJoseVerify(alg, key.theirs, s) },
 			"jwx":        func(s string) error { return jwxVerify(alg, key.theirs, s) },
@@ -455,9 +455,9 @@ func TestEverybodyAcceptsTheTokensThatAreTimed(t *testing.T) {
 	}
 }
 
-// TestVerificationAddsTwoAllocations: beyond those of the standard library, one for
-// the decoded token and one for the text of its claims, whatever the algorithm.
-func TestVerificationAddsTwoAllocations(t *testing.T) {
+// TestVerificationAddsNoAllocation: into memory that is used again, verifying signature,
+// claims and body hash needs none beyond the standard library's, whatever the algorithm.
+func TestVerificationAddsNoAllocation(t *testing.T) {
 	keys := joseKeys(t)
 	for _, alg := range []string{jose.RS256, jose.PS256, jose.HS256, jose.EdDSA} {
 		sides := verifySides(t, alg, keys[alg])
@@ -466,7 +466,7 @@ func TestVerificationAddsTwoAllocations(t *testing.T) {
 		}
 		bare := testing.AllocsPerRun(100, func() { _ = sides[0].do() })
 		ours := testing.AllocsPerRun(100, func() { _ = sides[1].do() })
-		if ours > bare+2 {
+		if ours > bare {
 			t.Errorf("%s: %v allocations, the bare check %v", alg, ours, bare)
 		}
 	}

@@ -27,6 +27,7 @@ type JWS struct {
 
 	token     string
 	dots      [2]int
+	decoded   []byte // holds payload and signature
 	payload   []byte
 	signature []byte
 }
@@ -50,13 +51,24 @@ func (h *Headers) Keep(j *JWS) {
 }
 
 // Parse is Parse for a token whose header may be the one that is remembered.
-func (h *Headers) Parse(token string) (JWS, error) {
-	if len(token) > MaxTokenBytes {
-		return JWS{}, ErrTooLarge
-	}
-	j := JWS{token: token}
-	if err := cut(token, j.dots[:]); err != nil {
+func (h *Headers) Parse(token string) (j JWS, err error) {
+	if err := h.ParseInto(&j, token); err != nil {
 		return JWS{}, err
+	}
+	return j, nil
+}
+
+// ParseInto is Parse into memory that is used again: what dst held is overwritten, and
+// a payload that came from it is lost. After the first token it needs no memory of its
+// own. After an error dst holds nothing of use.
+func (h *Headers) ParseInto(dst *JWS, token string) error {
+	if len(token) > MaxTokenBytes {
+		return ErrTooLarge
+	}
+	*dst = JWS{token: token, decoded: dst.decoded[:0]}
+	j := dst
+	if err := cut(token, j.dots[:]); err != nil {
+		return err
 	}
 	if h != nil {
 		if last := h.last.Load(); last != nil && last.segment == j.segment() {
@@ -66,10 +78,7 @@ func (h *Headers) Parse(token string) (JWS, error) {
 	scratch := tokens.Get().(*[]byte)
 	defer keepToken(scratch)
 	*scratch = append((*scratch)[:0], token...)
-	if err := j.decode(*scratch); err != nil {
-		return JWS{}, err
-	}
-	return j, nil
+	return j.decode(*scratch)
 }
 
 // segment is the header as received, in base64url.
@@ -77,7 +86,7 @@ func (j *JWS) segment() string { return j.token[:j.dots[0]] }
 
 func (j *JWS) decode(token []byte) error {
 	// One buffer holds all decoded parts.
-	buf := make([]byte, 0, b64.DecodedLen(len(token))+8)
+	buf := slices.Grow(j.decoded, b64.DecodedLen(len(token))+8)
 	var err error
 	if j.Alg == "" { // not remembered
 		if buf, err = b64.AppendDecode(buf, token[:j.dots[0]]); err != nil {
@@ -97,7 +106,7 @@ func (j *JWS) decode(token []byte) error {
 	if buf, err = b64.AppendDecode(buf, token[j.dots[1]+1:]); err != nil {
 		return malformed("signature is not canonical base64url")
 	}
-	j.payload, j.signature = buf[n:m:m], buf[m:]
+	j.decoded, j.payload, j.signature = buf, buf[n:m:m], buf[m:]
 	return nil
 }
 

@@ -10,6 +10,7 @@
 package strictjson
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/bits"
@@ -20,6 +21,7 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/issuant/issuant/internal/code"
 )
@@ -119,6 +121,16 @@ func Read(data []byte, lim Limits) (*Doc, error) {
 	return d, nil
 }
 
+// ReadView is Read without a copy: see ParseView.
+func ReadView(data []byte, lim Limits) (*Doc, error) {
+	d := docs.Get().(*Doc)
+	if err := d.ParseView(data, lim); err != nil {
+		d.Release()
+		return nil, err
+	}
+	return d, nil
+}
+
 // Release gives d back to Read; its cursors are void from then on.
 func (d *Doc) Release() {
 	d.reset("")
@@ -128,26 +140,39 @@ func (d *Doc) Release() {
 // Parse reads exactly one JSON value, with blanks before and after it, in the
 // place of what d held. d shares no memory with data. After an error d is empty.
 func (d *Doc) Parse(data []byte, lim Limits) error {
-	if lim.MaxBytes == 0 {
-		lim.MaxBytes = DefaultMaxBytes
-	}
-	if lim.MaxDepth == 0 {
-		lim.MaxDepth = DefaultMaxDepth
-	}
-	if lim.MaxValues == 0 {
-		lim.MaxValues = DefaultMaxValues
-	}
+	lim = lim.orDefault()
 	d.reset("")
 	if len(data) > lim.MaxBytes || len(data) > math.MaxInt32 {
 		return &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
-	d.reset(string(data))
+	return d.parse(string(data), lim)
+}
+
+// ParseView is Parse without a copy: the texts of the document are parts of data, which
+// must not be changed while the document, or a text from it, is in use.
+func (d *Doc) ParseView(data []byte, lim Limits) error {
+	lim = lim.orDefault()
+	if len(data) > lim.MaxBytes || len(data) > math.MaxInt32 {
+		return d.Parse(data, lim) // says so
+	}
+	return d.parse(unsafe.String(unsafe.SliceData(data), len(data)), lim)
+}
+
+func (d *Doc) parse(text string, lim Limits) error {
+	d.reset(text)
 	p := parser{Doc: d, s: d.text, lim: lim}
 	err := p.whole()
 	if err != nil {
 		d.reset("")
 	}
 	return err
+}
+
+func (lim Limits) orDefault() Limits {
+	lim.MaxBytes = cmp.Or(lim.MaxBytes, DefaultMaxBytes)
+	lim.MaxDepth = cmp.Or(lim.MaxDepth, DefaultMaxDepth)
+	lim.MaxValues = cmp.Or(lim.MaxValues, DefaultMaxValues)
+	return lim
 }
 
 func (p *parser) whole() error {
