@@ -112,19 +112,14 @@ func Parse(data []byte, lim Limits) (Value, error) {
 var docs = sync.Pool{New: func() any { return new(Doc) }}
 
 // Read is Doc.Parse into a Doc that was used before. The caller releases it.
-func Read(data []byte, lim Limits) (*Doc, error) {
-	d := docs.Get().(*Doc)
-	if err := d.Parse(data, lim); err != nil {
-		d.Release()
-		return nil, err
-	}
-	return d, nil
-}
+func Read(data []byte, lim Limits) (*Doc, error) { return reused(data, lim, (*Doc).Parse) }
 
 // ReadView is Read without a copy: see ParseView.
-func ReadView(data []byte, lim Limits) (*Doc, error) {
+func ReadView(data []byte, lim Limits) (*Doc, error) { return reused(data, lim, (*Doc).ParseView) }
+
+func reused(data []byte, lim Limits, parse func(*Doc, []byte, Limits) error) (*Doc, error) {
 	d := docs.Get().(*Doc)
-	if err := d.ParseView(data, lim); err != nil {
+	if err := parse(d, data, lim); err != nil {
 		d.Release()
 		return nil, err
 	}
@@ -139,27 +134,23 @@ func (d *Doc) Release() {
 
 // Parse reads exactly one JSON value, with blanks before and after it, in the
 // place of what d held. d shares no memory with data. After an error d is empty.
-func (d *Doc) Parse(data []byte, lim Limits) error {
+func (d *Doc) Parse(data []byte, lim Limits) error { return d.parse(data, lim, false) }
+
+// ParseView is Parse without a copy: the texts of the document are parts of data, which
+// must not be changed while the document, or a text from it, is in use.
+func (d *Doc) ParseView(data []byte, lim Limits) error { return d.parse(data, lim, true) }
+
+func (d *Doc) parse(data []byte, lim Limits, view bool) error {
 	lim = lim.orDefault()
 	d.reset("")
 	if len(data) > lim.MaxBytes || len(data) > math.MaxInt32 {
 		return &Error{Offset: lim.MaxBytes, Msg: fmt.Sprintf("longer than %d bytes", lim.MaxBytes)}
 	}
-	return d.parse(string(data), lim)
-}
-
-// ParseView is Parse without a copy: the texts of the document are parts of data, which
-// must not be changed while the document, or a text from it, is in use.
-func (d *Doc) ParseView(data []byte, lim Limits) error {
-	lim = lim.orDefault()
-	if len(data) > lim.MaxBytes || len(data) > math.MaxInt32 {
-		return d.Parse(data, lim) // says so
+	if view {
+		d.reset(unsafe.String(unsafe.SliceData(data), len(data)))
+	} else {
+		d.reset(string(data))
 	}
-	return d.parse(unsafe.String(unsafe.SliceData(data), len(data)), lim)
-}
-
-func (d *Doc) parse(text string, lim Limits) error {
-	d.reset(text)
 	p := parser{Doc: d, s: d.text, lim: lim}
 	err := p.whole()
 	if err != nil {
