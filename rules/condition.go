@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/issuant/issuant/internal/code"
@@ -23,22 +22,26 @@ type Condition interface {
 	Leaves(env *Env) []Leaf
 }
 
-// Lowered is a Condition that is judged by a typed tree, without expr. Closures and
-// normal form are made when they are first needed.
+// Lowered is a Condition that is judged by a typed tree, without expr. The tree, its
+// closures and its normal form are each made when they are first needed: a loaded pack
+// of many rules judges few of them, and explains fewer.
 type Lowered struct {
 	schema  *Schema
-	raw     string // the binary form: see appendForm
+	raw     string // the binary form: see Form.append
 	summary logic.Summary
 	vm      VM
 	match   matchers
-
-	once    sync.Once
-	form    Form
-	judge   truthOf
-	leaves  []truthOf
-	clauses []clause // by leaf
 	fields  []int
-	normal  logic.Normal
+
+	decoding    sync.Once
+	form        Form
+	judging     sync.Once
+	judge       truthOf
+	explaining  sync.Once
+	leaves      []truthOf
+	clauses     []clause // by leaf
+	normalizing sync.Once
+	normal      logic.Normal
 }
 
 // Form is the lowered form of a condition: its tree, and its leaves in the order of
@@ -95,20 +98,21 @@ func NewCondition(s *Schema, lists int, f Form, re Regexps, vm VM) (*Lowered, er
 
 // ready makes what judging needs.
 func (c *Lowered) ready() *Lowered {
-	c.once.Do(c.build)
+	c.judging.Do(c.prepare)
 	return c
 }
 
-func (c *Lowered) build() {
-	if c.form.Root == nil {
-		c.form = decodeForm(c.raw)
-	}
+func (c *Lowered) prepare() {
 	if c.vm != nil {
 		c.judge = func(env *Env, _ string) (Truth, code.Code) { return c.vm.Judge(env) }
 	} else {
-		c.judge = builder{c.schema, c.match}.truth(c.form.Root)
+		c.judge = builder{c.schema, c.match}.truth(c.Form().Root)
 	}
-	for i, l := range c.form.Leaves {
+}
+
+// prepareLeaves makes what explanations need.
+func (c *Lowered) prepareLeaves() {
+	for i, l := range c.Form().Leaves {
 		c.clauses = append(c.clauses, gather(l.Expr))
 		if l.Expr.Foreign() != nil {
 			c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
@@ -116,10 +120,6 @@ func (c *Lowered) build() {
 			c.leaves = append(c.leaves, builder{c.schema, c.match}.truth(l.Expr))
 		}
 	}
-	c.form.Root.Fields(func(field int) { c.fields = append(c.fields, field) })
-	slices.Sort(c.fields)
-	c.fields = slices.Compact(c.fields)
-	c.normal = logic.Normalize(c.form.Root, func(field int) Type { return c.schema.slots[field].typ })
 }
 
 // Judge returns the verdict on the facts of env; the code is OK unless the verdict
@@ -149,10 +149,22 @@ func counted(c logic.Cost, f *Facts) int64 {
 
 // Fields returns the indices of the fields that the condition reads, sorted; the
 // slice must not be changed.
-func (c *Lowered) Fields() []int { return c.ready().fields }
+func (c *Lowered) Fields() []int { return c.fields }
 
 // Form returns the lowered form, which must not be changed.
-func (c *Lowered) Form() Form { return c.ready().form }
+func (c *Lowered) Form() Form {
+	c.decoding.Do(func() {
+		if c.form.Root == nil {
+			c.form = decodeForm(c.raw)
+		}
+	})
+	return c.form
+}
 
 // Normal returns the normal form, which must not be changed.
-func (c *Lowered) Normal() logic.Normal { return c.ready().normal }
+func (c *Lowered) Normal() logic.Normal {
+	c.normalizing.Do(func() {
+		c.normal = logic.Normalize(c.Form().Root, func(field int) Type { return c.schema.slots[field].typ })
+	})
+	return c.normal
+}

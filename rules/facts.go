@@ -12,12 +12,13 @@ import (
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/rules/logic"
 )
 
 // Bounds of a fact, inclusive.
 const (
-	MaxStringFact = 4096 // bytes
-	MaxListFact   = 256  // items
+	MaxStringFact = 4096           // bytes
+	MaxListFact   = logic.MaxItems // items
 )
 
 // Facts are the facts of one event under one schema; each is present or absent.

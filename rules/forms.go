@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/issuant/issuant/rules/logic"
 )
@@ -66,13 +67,14 @@ func examineForm(s *Schema, lists int, b []byte, whole string, p *patterns) (c *
 	d := logic.NewDecoder(b, whole)
 	leaves := d.Uvarint()
 	c = &Lowered{schema: s}
-	labels := func(field int) {
+	read := func(field int) {
+		c.fields = append(c.fields, field)
 		if s.fields[field].Label {
 			err = fmt.Errorf("%w: it reads a label", ErrForm)
 		}
 	}
 	tree := func() (sum logic.Summary) {
-		sum, n, bad := logic.Examine(d.Left(), scope, labels)
+		sum, n, bad := logic.Examine(d.Left(), scope, read)
 		if bad != nil && err == nil {
 			err = fmt.Errorf("%w: %w", ErrForm, bad)
 		}
@@ -96,6 +98,8 @@ func examineForm(s *Schema, lists int, b []byte, whole string, p *patterns) (c *
 	case leaves > uint64(c.summary.Nodes) || d.Bad:
 		return nil, 0, fmt.Errorf("%w: its leaves are malformed", ErrForm)
 	}
+	slices.Sort(c.fields)
+	c.fields = slices.Clip(slices.Compact(c.fields))
 	if c.raw = whole[:d.At()]; c.summary.Patterns {
 		c.match = p.match
 	}

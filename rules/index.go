@@ -99,7 +99,7 @@ func (st *state) reset(x *index) {
 	st.items = st.items[:0]
 }
 
-// builder of an index.
+// indexer builds an index.
 type indexer struct {
 	x     *index
 	at    map[logic.Slot]int32
@@ -234,9 +234,6 @@ func (c *conj) signature() string {
 			mode |= 4
 		}
 		sig = append(sig, byte(t.slot), byte(t.slot>>8), mode)
-	}
-	if len(sig) == 0 {
-		return ""
 	}
 	return string(sig)
 }

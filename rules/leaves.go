@@ -38,7 +38,7 @@ func (c *Lowered) JudgeLeaves(env *Env) []Leaf {
 	if !env.Facts.schema.Equal(c.schema) {
 		return nil
 	}
-	c.ready()
+	c.explaining.Do(c.prepareLeaves)
 	out := make([]Leaf, len(c.leaves))
 	for i, judge := range c.leaves {
 		v, why := judge(env, "")

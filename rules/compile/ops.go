@@ -16,6 +16,10 @@ import (
 // A value on the VM's stack is a string, int64, float64, bool, time.Time or
 // []string; nil stands for absent (unknown, where a truth is wanted), *fault for
 // an error. Every function below is total: it never fails and never panics.
+//
+// The arithmetic stands in package rules too, for trees, and that is meant: the VM is
+// what the differential test holds the trees against, and shared code would hold
+// against itself.
 
 // fault is the value of an expression whose arithmetic failed.
 type fault struct{ code code.Code }
@@ -339,14 +343,11 @@ func divide(a, b any) any {
 
 func concat(a, b any) any {
 	x, y := a.(string), b.(string)
-	if len(x)+len(y) > maxText {
+	if len(x)+len(y) > rules.MaxText {
 		return faultLimit
 	}
 	return x + y
 }
-
-// maxText bounds the strings that conditions build, in bytes, inclusive.
-const maxText = 1 << 16
 
 // seconds is the difference of two times in whole seconds, towards zero.
 func seconds(a, b any) any {
