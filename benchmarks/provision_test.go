@@ -61,7 +61,7 @@ func BenchmarkVisaPayload(b *testing.B) {
 		b.Fatal(err)
 	}
 	c, w := provisionCard(b)
-	token, err := p.Build(c, w, now)
+	token, err := p.UnsafeBuild(c, w, now)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func BenchmarkVisaPayload(b *testing.B) {
 	header, _, _ := strings.Cut(token, ".")
 	kek := sha256.Sum256([]byte("0123456789abcdefghijklmnopqrstuvwxyzABCD"))
 	weighBare(b, 200, func(int) {
-		if got, err := p.Build(c, w, now); err != nil || len(got) != len(token) {
+		if got, err := p.UnsafeBuild(c, w, now); err != nil || len(got) != len(token) {
 			b.Fatal(err)
 		}
 	}, func(int) {
@@ -95,7 +95,7 @@ func BenchmarkTAV(b *testing.B) {
 	c, _ := provisionCard(b)
 	digest := sha256.Sum256([]byte("4000000000000002|1230|2026-11-23T10:30:00Z"))
 	weighBare(b, 5, func(int) {
-		if got, err := tav.Build(c, "", now); err != nil || len(got) == 0 {
+		if got, err := tav.UnsafeBuild(c, "", now); err != nil || len(got) == 0 {
 			b.Fatal(err)
 		}
 	}, func(int) {

@@ -1,7 +1,7 @@
 // Package googlepay builds what an issuer hands to Google Pay in push provisioning.
 //
 // Two objects are called an OPC. The network's (opaquePaymentCard) is read by Visa's
-// or Mastercard's token service, and asks for a device token: Pay.Build. Google's own
+// or Mastercard's token service, and asks for a device token: Pay.UnsafeBuild. Google's own
 // (googleOpaquePaymentCard) is read by Google, which then keeps the card number in the
 // customer's Google account: UnverifiedCard. A flow needs the first, Unified Push
 // Provisioning may ask for both.

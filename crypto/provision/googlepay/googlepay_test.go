@@ -34,10 +34,10 @@ func Example() {
 		panic(err)
 	}
 	pan, _ := secret.ParsePAN("4000000000000002")
-	opc, err := pay.Build(card.Visa, &card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}},
+	opc, err := pay.UnsafeBuild(card.Visa, &card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}},
 		&card.Wallet{AccountID: "walletaccount0000000001", DeviceID: "device000000000000000001", AppID: "YourApp"}, time.Now())
 	fmt.Println(strings.Count(string(opc), "."), err)
-	_, err = pay.Build(card.Amex, nil, nil, time.Now())
+	_, err = pay.UnsafeBuild(card.Amex, nil, nil, time.Now())
 	fmt.Println(err)
 	// Output:
 	// 4 <nil>
@@ -90,7 +90,7 @@ func TestEachNetworkHasItsForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, w := goodCard(t), card.Wallet{RequestorID: "not read", AccountID: "a", DeviceID: "d", AppID: "i"}
-	token, err := pay.Build(card.Visa, &c, &w, provisiontest.Now)
+	token, err := pay.UnsafeBuild(card.Visa, &c, &w, provisiontest.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestEachNetworkHasItsForm(t *testing.T) {
 	if w.RequestorID != "not read" {
 		t.Error("the caller's wallet was changed")
 	}
-	text, err := pay.Build(card.Mastercard, &c, &w, provisiontest.Now)
+	text, err := pay.UnsafeBuild(card.Mastercard, &c, &w, provisiontest.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,21 +117,21 @@ func TestEachNetworkHasItsForm(t *testing.T) {
 	if got, err := opener.Open(shape.CardInfo); err != nil || !strings.Contains(string(got), `"expiryYear":"29"`) {
 		t.Errorf("Mastercard: %s %v", got, err)
 	}
-	if got, err := pay.Build(card.Amex, &c, &w, provisiontest.Now); err != nil || string(got) != "amex" {
+	if got, err := pay.UnsafeBuild(card.Amex, &c, &w, provisiontest.Now); err != nil || string(got) != "amex" {
 		t.Errorf("another network: %s %v", got, err)
 	}
-	if got, err := pay.Build(card.Discover, &c, &w, provisiontest.Now); err == nil || got != nil {
+	if got, err := pay.UnsafeBuild(card.Discover, &c, &w, provisiontest.Now); err == nil || got != nil {
 		t.Errorf("a builder that fails: %s %v", got, err)
 	}
-	if _, err := pay.Build("jcb", &c, &w, provisiontest.Now); code.Of(err) != code.Network {
+	if _, err := pay.UnsafeBuild("jcb", &c, &w, provisiontest.Now); code.Of(err) != code.Network {
 		t.Errorf("an unknown network: %v", err)
 	}
-	if got, err := pay.Build(card.Visa, &c, nil, provisiontest.Now); code.Of(err) != code.Field || got != nil {
+	if got, err := pay.UnsafeBuild(card.Visa, &c, nil, provisiontest.Now); code.Of(err) != code.Field || got != nil {
 		t.Errorf("no wallet: %s %v", got, err)
 	}
 	c.PAN = secret.PAN{}
 	for _, network := range []card.Network{card.Visa, card.Mastercard} {
-		if got, err := pay.Build(network, &c, &w, provisiontest.Now); code.Of(err) != code.PAN || got != nil {
+		if got, err := pay.UnsafeBuild(network, &c, &w, provisiontest.Now); code.Of(err) != code.PAN || got != nil {
 			t.Errorf("%s without a card number: %s %v", network, got, err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestGooglesOwnObject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := g.Build(&c, session, provisiontest.Now)
+		text, err := g.UnsafeBuild(&c, session, provisiontest.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,16 +204,16 @@ func TestGooglesOwnObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := g.Build(&c, session, provisiontest.Now); err == nil || got != nil {
+	if got, err := g.UnsafeBuild(&c, session, provisiontest.Now); err == nil || got != nil {
 		t.Errorf("a PGP that fails: %s %v", got, err)
 	}
 	for what, id := range map[string]string{"no session": "", "a long one": strings.Repeat("x", 65), "a quote": `a"b`} {
-		if got, err := g.Build(&c, id, provisiontest.Now); code.Of(err) != code.Field || got != nil {
+		if got, err := g.UnsafeBuild(&c, id, provisiontest.Now); code.Of(err) != code.Field || got != nil {
 			t.Errorf("%s: %s %v", what, got, err)
 		}
 	}
 	c.Expiry = card.Expiry{Year: 2026, Month: 1}
-	if _, err := g.Build(&c, session, provisiontest.Now); code.Of(err) != code.CardExpired {
+	if _, err := g.UnsafeBuild(&c, session, provisiontest.Now); code.Of(err) != code.CardExpired {
 		t.Errorf("an expired card: %v", err)
 	}
 }

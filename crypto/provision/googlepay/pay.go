@@ -40,14 +40,16 @@ func New(o Options) (*Pay, error) {
 	return &Pay{n}, nil
 }
 
-// Build returns the opaque payment card of a network, as the bytes that the app hands
+// UnsafeBuild returns the opaque payment card of a network, as the bytes that the app hands
 // to Google's SDK: Visa's compact JWE, Mastercard's JSON in Base64. Processors that
 // want one more Base64 around it add that themselves. Of the wallet, AccountID is
 // getActiveWalletId, DeviceID getStableHardwareId; RequestorID is not read, it stands
 // in Options.
 //
+// It asks for no Grant: provision.Build does, and is what an issuer calls.
+//
 // Errors are those of the network's builder, and a *card.FieldError around
 // card.ErrNetwork; none comes with any part of a payload.
-func (p *Pay) Build(network card.Network, c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
-	return p.networks.Build(network, c, w, now)
+func (p *Pay) UnsafeBuild(network card.Network, c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+	return p.networks.UnsafeBuild(network, c, w, now)
 }

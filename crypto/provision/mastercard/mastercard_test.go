@@ -342,7 +342,7 @@ func TestTAV3IsTheKnownAnswer(t *testing.T) {
 	}
 	until := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	c := goodCard(t)
-	got, err := tav.Build(&c, "", until.Add(-mastercard.DefaultValidity))
+	got, err := tav.UnsafeBuild(&c, "", until.Add(-mastercard.DefaultValidity))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +378,7 @@ func TestTAVContainers(t *testing.T) {
 		mastercard.UnverifiedTAV3: `^{"version":"3","signatureAlgorithm":"RSA-SHA256","dataValidUntilTimestamp":"2026-11-23T12:30:00Z","includedFieldsInOrder":"accountNumber\|accountExpiry\|dataValidUntilTimestamp",` + sig,
 		mastercard.UnverifiedTAV4: `^{"version":"4","keyAlias":"alias-1","signatureAlgorithm":"RSA-SHA256","includedFieldsInOrder":"dataValidUntilTimestamp\|accountNumber\|accountExpiry","dataValidUntilTimestamp":"2026-11-23T12:30:00Z",` + sig,
 	} {
-		got, err := newTAV(t, f).Build(&c, "", provisiontest.Now)
+		got, err := newTAV(t, f).UnsafeBuild(&c, "", provisiontest.Now)
 		if err != nil || !regexp.MustCompile(want).Match(got) {
 			t.Errorf("%d: %s %v", f, got, err)
 		}
@@ -409,14 +409,14 @@ func TestTAVRefuses(t *testing.T) {
 		}
 	}
 	c := goodCard(t)
-	if _, err := newTAV(t, mastercard.UnverifiedTAV3).Build(&c, "DNITHE301234", provisiontest.Now); !errors.Is(err, card.ErrField) {
+	if _, err := newTAV(t, mastercard.UnverifiedTAV3).UnsafeBuild(&c, "DNITHE301234", provisiontest.Now); !errors.Is(err, card.ErrField) {
 		t.Errorf("a token reference in version 3: %v", err)
 	}
-	if _, err := newTAV(t, mastercard.UnverifiedTAV2).Build(&c, "a b", provisiontest.Now); !errors.Is(err, card.ErrField) {
+	if _, err := newTAV(t, mastercard.UnverifiedTAV2).UnsafeBuild(&c, "a b", provisiontest.Now); !errors.Is(err, card.ErrField) {
 		t.Errorf("a token reference with a blank: %v", err)
 	}
 	c.Expiry = card.Expiry{Year: 2026, Month: 1}
-	if got, err := newTAV(t, mastercard.UnverifiedTAV2).Build(&c, "", provisiontest.Now); !errors.Is(err, card.ErrExpired) || got != nil {
+	if got, err := newTAV(t, mastercard.UnverifiedTAV2).UnsafeBuild(&c, "", provisiontest.Now); !errors.Is(err, card.ErrExpired) || got != nil {
 		t.Errorf("an expired card: %s %v", got, err)
 	}
 }
@@ -467,7 +467,7 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 			}
 			c := goodCard(t)
 			tc.change(&c)
-			got, err := p.Build(&c, provisiontest.Now)
+			got, err := p.UnsafeBuild(&c, provisiontest.Now)
 			if _, typed := errors.AsType[*card.FieldError](err); !typed || code.Of(err) != tc.want || got != nil {
 				t.Errorf("%s: %s: %s %v", shape, what, got, err)
 			}
@@ -476,7 +476,7 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 					t.Errorf("%s: %s: %q is in %v", shape, what, planted, err)
 				}
 			}
-			if got, err := p.Build(nil, provisiontest.Now); got != nil || code.Of(err) != code.PAN {
+			if got, err := p.UnsafeBuild(nil, provisiontest.Now); got != nil || code.Of(err) != code.PAN {
 				t.Errorf("no card: %s %v", got, err)
 			}
 		}
@@ -538,7 +538,7 @@ func TestAReceiverOpensAThousandCards(t *testing.T) {
 		if r.IntN(2) == 0 && n%2 == 1 {
 			c.Address = &card.Address{Line1: "Ödenstraße 1/2, #3", City: "São Paulo", Country: "BRA", PostalCode: "01310"}
 		}
-		payload, err := builders[n].Build(c, provisiontest.Now)
+		payload, err := builders[n].UnsafeBuild(c, provisiontest.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -602,7 +602,7 @@ func expected(c *card.Card, fundingAccount bool) map[string]any {
 func TestAReceiverVerifiesTheActivationOfAToken(t *testing.T) {
 	c := goodCard(t)
 	const reference = "DNITHE382004045624378401"
-	tav, err := newTAV(t, mastercard.UnverifiedTAV2).Build(&c, reference, provisiontest.Now)
+	tav, err := newTAV(t, mastercard.UnverifiedTAV2).UnsafeBuild(&c, reference, provisiontest.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -628,12 +628,12 @@ func TestNothingPrintsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := goodCard(t)
-	got, failed := tav.Build(&c, "", provisiontest.Now)
+	got, failed := tav.UnsafeBuild(&c, "", provisiontest.Now)
 	if !errors.Is(failed, mastercard.ErrKey) || got != nil {
 		t.Errorf("a device that fails: %s %v", got, failed)
 	}
 	c.Name = strings.Repeat("N", 28)
-	_, tooLong := p.Build(&c, provisiontest.Now)
+	_, tooLong := p.UnsafeBuild(&c, provisiontest.Now)
 	secretD := key.D.String()
 	for _, s := range []string{fmt.Sprint(failed), fmt.Sprint(tooLong), fmt.Sprintf("%+v", tav), fmt.Sprintf("%v", *tav), fmt.Sprintf("%#v", p), fmt.Sprintf("%+v", *p)} {
 		for _, hidden := range []string{"5123456789012346", "NNNN", "device failed", secretD, base64.StdEncoding.EncodeToString(key.D.Bytes())[:40]} {

@@ -70,12 +70,12 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 	return &Payload{o}, nil
 }
 
-// Build returns the payload's JSON for a card: Samsung Pay takes it so, Google Pay as
+// UnsafeBuild returns, without asking for a Grant, the payload's JSON for a card: Samsung Pay takes it so, Google Pay as
 // Encode writes it. Nothing in it names the wallet instance. Errors are those of
 // card.Card.Check, a *card.FieldError for a field beyond MDES's limits (a name of more
 // than 27 characters, a country that is not alpha-3), or ErrKey; no error comes with
 // any part of a payload.
-func (p *Payload) Build(c *card.Card, now time.Time) ([]byte, error) {
+func (p *Payload) UnsafeBuild(c *card.Card, now time.Time) ([]byte, error) {
 	if err := c.Check(now); err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (p *Payload) Build(c *card.Card, now time.Time) ([]byte, error) {
 		w.Key("fundingAccountInfo").Object().Key("encryptedPayload").Raw(sealed).EndObject()
 	}
 	if p.o.TAV != nil {
-		tav, err := p.o.TAV.Build(c, "", now)
+		tav, err := p.o.TAV.UnsafeBuild(c, "", now)
 		if err != nil {
 			return nil, err
 		}

@@ -38,11 +38,13 @@ func New(o Options) (*Pay, error) {
 	return &Pay{n}, nil
 }
 
-// Build returns the payload of a network. Of the wallet, AccountID is WALLET_USER_ID,
+// UnsafeBuild returns the payload of a network. Of the wallet, AccountID is WALLET_USER_ID,
 // DeviceID is DEVICE_ID; RequestorID is not read, it stands in Options.
+//
+// It asks for no Grant: provision.Build does, and is what an issuer calls.
 //
 // Errors are those of the network's builder, and a *card.FieldError around
 // card.ErrNetwork; none comes with any part of a payload.
-func (p *Pay) Build(network card.Network, c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
-	return p.networks.Build(network, c, w, now)
+func (p *Pay) UnsafeBuild(network card.Network, c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+	return p.networks.UnsafeBuild(network, c, w, now)
 }

@@ -32,7 +32,7 @@ func Example() {
 		panic(err)
 	}
 	pan, _ := secret.ParsePAN("4000000000000002")
-	token, err := pay.Build(card.Visa, &card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}},
+	token, err := pay.UnsafeBuild(card.Visa, &card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}},
 		&card.Wallet{AccountID: "WALLET_USER_ID", DeviceID: "DEVICE_ID", AppID: "YourApp"}, time.Now())
 	fmt.Println(strings.Count(string(token), "."), err)
 	// Output: 4 <nil>
@@ -61,7 +61,7 @@ func TestMastercardAsJSONOrBase64(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		payload, err := pay.Build(card.Mastercard, &c, &card.Wallet{}, provisiontest.Now)
+		payload, err := pay.UnsafeBuild(card.Mastercard, &c, &card.Wallet{}, provisiontest.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestMastercardAsJSONOrBase64(t *testing.T) {
 		if !strings.HasPrefix(string(payload), `{"cardInfo":{"encryptedData":"`) || !strings.Contains(string(payload), `"tokenizationAuthenticationValue":"`) {
 			t.Errorf("%v: %s", wrapped, payload)
 		}
-		if _, err := pay.Build(card.Visa, &c, &card.Wallet{}, provisiontest.Now); code.Of(err) != code.Network {
+		if _, err := pay.UnsafeBuild(card.Visa, &c, &card.Wallet{}, provisiontest.Now); code.Of(err) != code.Network {
 			t.Errorf("a network that is not configured: %v", err)
 		}
 	}

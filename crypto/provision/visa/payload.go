@@ -54,7 +54,7 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 	return &Payload{o}, nil
 }
 
-// Build returns the compact JWE for a card and a wallet instance, as bytes for the
+// UnsafeBuild returns, without asking for a Grant, the compact JWE for a card and a wallet instance, as bytes for the
 // phone; processors that want another Base64 around it add that themselves. Each call
 // makes new keys: a payload is for one attempt, and must not be kept.
 //
@@ -63,7 +63,7 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 // digits, wallet values longer than 24 characters (an app id: 36), for a device token
 // a missing device or app id, a country that is not alpha-2, an address in foreign
 // characters. No error comes with any part of a payload.
-func (p *Payload) Build(c *card.Card, w *card.Wallet, now time.Time) (string, error) {
+func (p *Payload) UnsafeBuild(c *card.Card, w *card.Wallet, now time.Time) (string, error) {
 	if err := c.Check(now); err != nil {
 		return "", err
 	}

@@ -30,7 +30,7 @@ func ExamplePayload() {
 		panic(err)
 	}
 	pan, _ := secret.ParsePAN("4000000000000002")
-	token, err := p.Build(&card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Name: "TEST CARDHOLDER"},
+	token, err := p.UnsafeBuild(&card.Card{PAN: pan, Expiry: card.Expiry{Year: 2030, Month: 12}, Name: "TEST CARDHOLDER"},
 		&card.Wallet{RequestorID: "40010075001", AccountID: "walletaccount0000000001", DeviceID: "device000000000000000001", AppID: "TestIssuerApp"},
 		time.Unix(1700000000, 0))
 	fmt.Println(strings.Count(token, "."), err)
@@ -106,7 +106,7 @@ func TestThePayloadIsTheKnownAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, w := goodCard(t), goodWallet()
-	token, err := p.Build(&c, &w, time.Unix(1700000000, 0))
+	token, err := p.UnsafeBuild(&c, &w, time.Unix(1700000000, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 	} {
 		c, w := goodCard(t), goodWallet()
 		tc.change(&c, &w)
-		token, err := p.Build(&c, &w, provisiontest.Now)
+		token, err := p.UnsafeBuild(&c, &w, provisiontest.Now)
 		fe, typed := errors.AsType[*card.FieldError](err)
 		if !typed || fe.Field != tc.field || code.Of(err) != tc.want || token != "" {
 			t.Errorf("%s: %q, %v", what, token, err)
@@ -216,8 +216,8 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 		}
 	}
 	for what, build := range map[string]func() (string, error){
-		"no card":   func() (string, error) { w := goodWallet(); return p.Build(nil, &w, provisiontest.Now) },
-		"no wallet": func() (string, error) { c := goodCard(t); return p.Build(&c, nil, provisiontest.Now) },
+		"no card":   func() (string, error) { w := goodWallet(); return p.UnsafeBuild(nil, &w, provisiontest.Now) },
+		"no wallet": func() (string, error) { c := goodCard(t); return p.UnsafeBuild(&c, nil, provisiontest.Now) },
 	} {
 		if token, err := build(); token != "" || err == nil {
 			t.Errorf("%s: %q %v", what, token, err)
@@ -225,11 +225,11 @@ func TestEveryLimitIsATypedErrorAndNoPayload(t *testing.T) {
 	}
 	c, w := goodCard(t), goodWallet()
 	w.DeviceID, w.AppID = "", ""
-	if _, err := onFile.Build(&c, &w, provisiontest.Now); err != nil {
+	if _, err := onFile.UnsafeBuild(&c, &w, provisiontest.Now); err != nil {
 		t.Errorf("a card-on-file token needs no device: %v", err)
 	}
 	c.Expiry.Year = 2099
-	if token, err := p.Build(&c, &card.Wallet{RequestorID: "40010075001", AccountID: "a", DeviceID: "d", AppID: "i"}, time.Unix(-1, 0)); !errors.Is(err, visa.ErrClock) || token != "" {
+	if token, err := p.UnsafeBuild(&c, &card.Wallet{RequestorID: "40010075001", AccountID: "a", DeviceID: "d", AppID: "i"}, time.Unix(-1, 0)); !errors.Is(err, visa.ErrClock) || token != "" {
 		t.Errorf("an unset clock: %v", err)
 	}
 }
@@ -315,7 +315,7 @@ func TestAReceiverOpensAThousandCards(t *testing.T) {
 		if r.IntN(2) == 0 {
 			c.Address = &card.Address{Line1: "Ödenstraße 1/2, #3", City: "São Paulo", Country: "BR", PostalCode: "01310"}
 		}
-		token, err := p.Build(c, &w, provisiontest.Now)
+		token, err := p.UnsafeBuild(c, &w, provisiontest.Now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -370,7 +370,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	p := newPayload(t, visa.PayloadOptions{})
 	c, w := goodCard(t), goodWallet()
 	c.Address.Country = "USA"
-	_, failed := p.Build(&c, &w, provisiontest.Now)
+	_, failed := p.UnsafeBuild(&c, &w, provisiontest.Now)
 	for _, s := range []string{fmt.Sprintf("%+v", key), fmt.Sprintf("%#v", *key), fmt.Sprintf("%+v", p), fmt.Sprintf("%#v", *p), fmt.Sprint(failed)} {
 		for _, hidden := range []string{text, "4000000000000002", "device0000", "walletaccount", "TEST CARD"} {
 			if strings.Contains(s, hidden) {

@@ -38,7 +38,7 @@ func Example() {
 		panic(err)
 	}
 	pan, _ := secret.ParsePAN("4000000000000002")
-	text, err := object.Build(&card.Card{PAN: pan, Expiry: card.Expiry{Year: 2029, Month: 12}}, "6f0f7d6e-7c4b-4a57-9d2c-0e3f6b1f2a11", now)
+	text, err := object.UnsafeBuild(&card.Card{PAN: pan, Expiry: card.Expiry{Year: 2029, Month: 12}}, "6f0f7d6e-7c4b-4a57-9d2c-0e3f6b1f2a11", now)
 	if err != nil {
 		panic(err)
 	}
@@ -364,7 +364,7 @@ func TestGnuPGOpensAThousandCards(t *testing.T) {
 			pan, err = secret.ParsePAN(digits)
 		}
 		month, year := 1+r.IntN(12), 2030+r.IntN(20)
-		text, err := object.Build(&card.Card{PAN: pan, Expiry: card.Expiry{Year: year, Month: month}}, fmt.Sprintf("session-%d", i), now)
+		text, err := object.UnsafeBuild(&card.Card{PAN: pan, Expiry: card.Expiry{Year: year, Month: month}}, fmt.Sprintf("session-%d", i), now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,13 +38,13 @@ func New(o Options) (n card.Networks, wrong string) {
 				own = *w
 			}
 			own.RequestorID = o.VisaRequestorID
-			token, err := o.Visa.Build(c, &own, now)
+			token, err := o.Visa.UnsafeBuild(c, &own, now)
 			return []byte(token), err
 		})
 	}
 	if o.Mastercard != nil {
 		n[card.Mastercard] = card.BuilderFunc(func(c *card.Card, _ *card.Wallet, now time.Time) ([]byte, error) {
-			payload, err := o.Mastercard.Build(c, now)
+			payload, err := o.Mastercard.UnsafeBuild(c, now)
 			if err == nil && o.MastercardBase64 {
 				payload = []byte(mastercard.Encode(payload))
 			}
