@@ -69,6 +69,8 @@ const (
 	TrustRoot Code = 328 // the keys of those whom we trust, or what is to be signed, are unusable
 	KeySpent  Code = 329 // a data key has sealed as much as it may
 
+	Activation Code = 330 // what makes a wallet's activation data failed, or gave nothing that can be used
+
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
 	Event        Code = 401 // an event does not fit its schema
@@ -98,6 +100,13 @@ const (
 	CardExpired Code = 434 // the card has expired
 	Network     Code = 435 // no payload is built for that network
 	Validity    Code = 436 // a payload would be valid for too long, or in the past
+
+	// Of requests of Apple Pay.
+	Certificate Code = 440 // a certificate is of another kind, out of date, or leads to no pinned root
+	Nonce       Code = 441 // a nonce or its signature is missing, malformed or too long
+	NonceSpent  Code = 442 // a nonce was used before
+	Scheme      Code = 443 // an encryption scheme that is not offered
+	AuthCode    Code = 444 // an authentication code outside its alphabet
 
 	Decoder Code = 450 // an event decoder cannot be made of its options
 	Binding Code = 451 // a Go struct cannot be bound to a schema
@@ -137,6 +146,9 @@ var names = map[Code]string{
 	FIPS:     "fips",
 	Outgoing: "outgoing", Field: "field", Country: "country", Expiry: "expiry", CardExpired: "card_expired",
 	Network: "network", Validity: "validity",
+
+	Activation: "activation", Certificate: "certificate", Nonce: "nonce", NonceSpent: "nonce_spent",
+	Scheme: "scheme", AuthCode: "auth_code",
 
 	Internal: "internal",
 }
