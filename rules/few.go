@@ -82,7 +82,7 @@ func (t *test) reachable(ix *index) (share int, ok bool) {
 	return 1000 * len(t.points) / (len(s.places) + 1), true
 }
 
-func (x *fewIndex) look(st *state) {
+func (x *fewIndex) look(st *lookup) {
 	for _, id := range x.always {
 		x.try(id, st)
 	}
@@ -91,7 +91,7 @@ func (x *fewIndex) look(st *state) {
 		if !r.used {
 			continue
 		}
-		c := st.cells[i]
+		c := st.cell(int32(i))
 		switch {
 		case c.region < 0:
 			x.tryAll(r.absent, st)
@@ -105,20 +105,20 @@ func (x *fewIndex) look(st *state) {
 	}
 }
 
-func (x *fewIndex) cell(r *reach, c cell, st *state) {
+func (x *fewIndex) cell(r *reach, c cell, st *lookup) {
 	x.tryAll(r.regions[c.region], st)
 	if c.point >= 0 {
 		x.tryAll(r.points[c.point], st)
 	}
 }
 
-func (x *fewIndex) tryAll(ids []int32, st *state) {
+func (x *fewIndex) tryAll(ids []int32, st *lookup) {
 	for _, id := range ids {
 		x.try(id, st)
 	}
 }
 
-func (x *fewIndex) try(id int32, st *state) {
+func (x *fewIndex) try(id int32, st *lookup) {
 	c := &x.conjs[id]
 	unknown := false
 	for i := range c.tests {

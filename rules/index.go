@@ -54,8 +54,8 @@ const (
 )
 
 // pass judges a test. A list's items are its own business.
-func (t *test) pass(st *state) Truth {
-	c := st.cells[t.slot]
+func (t *test) pass(st *lookup) Truth {
+	c := st.cell(t.slot)
 	if c.region < 0 {
 		return t.absent
 	}
@@ -78,7 +78,7 @@ func truthWhen(b bool) Truth {
 
 // state is the memory of one look-up; it is used again.
 type state struct {
-	cells []cell
+	cells []cell // by slot; those that nobody asked for are unseen
 	items []cell
 	found []finding // by 64 rules
 	dirty []uint64  // bit by index into found: something was found there
@@ -96,7 +96,34 @@ func (st *state) reset(x *index) {
 		*st = state{cells: make([]cell, len(x.slots)), items: st.items, sets: st.sets, union: st.union,
 			found: make([]finding, x.words), dirty: make([]uint64, (x.words+63)/64)}
 	}
+	for i := range st.cells {
+		st.cells[i] = unseen
+	}
 	st.items = st.items[:0]
+}
+
+// lookup is one look-up under way. It lies on the stack.
+type lookup struct {
+	*state
+	x   *index
+	env *Env
+}
+
+// unseen stands for a cell that has not been looked up.
+var unseen = cell{-1, -2}
+
+// cell returns the cell of a slot, which is looked up when it is first asked for.
+func (st *lookup) cell(slot int32) cell {
+	if c := st.cells[slot]; c != unseen {
+		return c
+	}
+	return st.see(slot)
+}
+
+func (st *lookup) see(slot int32) cell {
+	c := st.x.slots[slot].look(st.env, st.state)
+	st.cells[slot] = c
+	return c
 }
 
 // indexer builds an index.
@@ -253,11 +280,9 @@ func (st *state) note(rule int32, unknown, ask bool) {
 }
 
 // look finds all rules that are true or not known to be false.
-func (x *index) look(env *Env, st *state) {
+func (x *index) look(env *Env, memory *state) {
+	st := &lookup{state: memory, x: x, env: env}
 	st.reset(x)
-	for i := range x.slots {
-		st.cells[i] = x.slots[i].look(env, st)
-	}
 	for _, rule := range x.always {
 		st.note(rule, false, true)
 	}
