@@ -71,6 +71,10 @@ const (
 
 	Activation Code = 330 // what makes a wallet's activation data failed, or gave nothing that can be used
 
+	WASMFile  Code = 363 // a file is no WebAssembly module, or a damaged one
+	Snapshot  Code = 364 // a module cannot be written with its pack loaded, or such a module is damaged
+	Toolchain Code = 365 // the module is not at hand, and cannot be built
+
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
 	Event        Code = 401 // an event does not fit its schema
@@ -142,6 +146,7 @@ var names = map[Code]string{
 	Unwrap: "unwrap",
 
 	Unsigned: "unsigned", Rollback: "rollback", Expired: "expired", TrustRoot: "trust_root", KeySpent: "key_spent",
+	WASMFile: "wasm_file", Snapshot: "snapshot", Toolchain: "toolchain",
 	Member: "member", Signed: "signed",
 	FIPS:     "fips",
 	Outgoing: "outgoing", Field: "field", Country: "country", Expiry: "expiry", CardExpired: "card_expired",
