@@ -243,4 +243,3 @@ func TestInFIPSOnlyMode(t *testing.T) {
 		t.Error("SealWith encrypts")
 	}
 }
-

@@ -22,6 +22,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/outbound"
+	"github.com/issuant/issuant/crypto/provision/applepay"
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/provision/googlepay"
 	"github.com/issuant/issuant/crypto/provision/mastercard"
@@ -203,6 +204,13 @@ func values(t *testing.T) (map[string]any, []plant) {
 
 	visaPayload, err := visa.NewPayload(visa.PayloadOptions{Key: shared})
 	must(err)
+	mbpOptions := visa.MBPOptions{Key: &keyring.Key{ID: "k", Use: keyring.UseEncrypt, Alg: keyring.AlgTDES, Secret: secret.NewBytes(bytes[:16])}, KeySetID: "1", Layout: visa.UnverifiedVDSP()}
+	plants = append(plants, plant{string(bytes[:16]), fmt.Sprint(bytes[:16])[1:40], base64.StdEncoding.EncodeToString(bytes[:15])})
+	mbpac, err := visa.NewUnverifiedMBPAC(mbpOptions)
+	must(err)
+	mbpad, err := visa.NewUnverifiedMBPAD(mbpOptions)
+	must(err)
+	code := secret.NewText("planted-text")
 	stripe, ok := webhook.Preset("stripe")
 	if !ok {
 		t.Fatal("there is no preset stripe")
@@ -212,6 +220,12 @@ func values(t *testing.T) (map[string]any, []plant) {
 	must(err)
 
 	return map[string]any{
+		"applepay.Activation":        &applepay.Activation{AuthCode: code},
+		"applepay.ActivationInput":   &applepay.ActivationInput{Card: &cards, AuthCode: code},
+		"applepay.MastercardOptions": applepay.MastercardOptions{TAV: tav, EncryptedPAN: mc}, "applepay.VisaOptions": applepay.VisaOptions{MBPAC: mbpac, MBPAD: mbpad},
+		"applepay.PassData": &applepay.PassData{AuthCode: code},
+		"applepay.Request":  &applepay.Request{AuthCode: code},
+		"visa.MBPAC":        mbpac, "visa.MBPAD": mbpad, "visa.MBPOptions": mbpOptions,
 		"card.Card": cards, "enginetest.PismoSender": sender, "googlepay.Options": googlepay.Options{Visa: visaPayload, Mastercard: mc}, "samsungpay.Options": samsungpay.Options{Visa: visaPayload, Mastercard: mc},
 		"keyring.Device": device, "keyring.Key": key, "keyring.Live": keyring.NewLive(ring), "keyring.Private": private, "keyring.Ring": ring,
 		"mastercard.Payload": mc, "mastercard.PayloadOptions": mcOptions, "mastercard.TAV": tav, "mastercard.TAVOptions": tavOptions,

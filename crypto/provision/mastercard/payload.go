@@ -76,21 +76,7 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 // than 27 characters, a country that is not alpha-3), or ErrKey; no error comes with
 // any part of a payload.
 func (p *Payload) UnsafeBuild(c *card.Card, now time.Time) ([]byte, error) {
-	if err := c.Check(now); err != nil {
-		return nil, err
-	}
-	var plaintext []byte
-	var err error
-	if p.o.Shape == ShapeCardInfo {
-		plaintext, err = p.cardInfo(c)
-	} else {
-		plaintext, err = p.fundingAccount(c, now)
-	}
-	defer clear(plaintext)
-	if err != nil {
-		return nil, err
-	}
-	sealed, err := p.o.Sealer.Seal(plaintext)
+	sealed, err := p.UnsafeSealCard(c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +94,26 @@ func (p *Payload) UnsafeBuild(c *card.Card, now time.Time) ([]byte, error) {
 		w.Key("tokenizationAuthenticationValue").String(Encode(tav))
 	}
 	return w.EndObject().Bytes(), nil
+}
+
+// UnsafeSealCard returns the encryptedPayload of a card alone, without what stands
+// around it in a payload and without a TAV. Errors are those of UnsafeBuild.
+func (p *Payload) UnsafeSealCard(c *card.Card, now time.Time) ([]byte, error) {
+	if err := c.Check(now); err != nil {
+		return nil, err
+	}
+	var plaintext []byte
+	var err error
+	if p.o.Shape == ShapeCardInfo {
+		plaintext, err = p.cardInfo(c)
+	} else {
+		plaintext, err = p.fundingAccount(c, now)
+	}
+	defer clear(plaintext)
+	if err != nil {
+		return nil, err
+	}
+	return p.o.Sealer.Seal(plaintext)
 }
 
 func (p *Payload) cardInfo(c *card.Card) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/crypto/keyring"
@@ -32,6 +33,14 @@ const (
 	// alias. Container from two processors, the text inferred from version 3.
 	UnverifiedTAV4 TAVFormat = 4
 )
+
+// String returns a name for records: unverified-mastercard-tav-3, and so on.
+func (f TAVFormat) String() string {
+	if f < UnverifiedTAV2 || f > UnverifiedTAV4 {
+		return "no-mastercard-tav"
+	}
+	return "unverified-mastercard-tav-" + strconv.Itoa(int(f))
+}
 
 // Field lists of the formats, as includedFieldsInOrder carries them.
 const (
@@ -78,6 +87,21 @@ func NewTAV(o TAVOptions) (*TAV, error) {
 	}
 	o.Validity = cmp.Or(o.Validity, DefaultValidity)
 	return &TAV{o}, nil
+}
+
+// Format returns the version that is signed.
+func (t *TAV) Format() TAVFormat { return t.o.Format }
+
+// KeyAlias returns the alias of the signing key, "" when none was given.
+func (t *TAV) KeyAlias() string { return t.o.KeyAlias }
+
+// ValidUntil returns when a TAV that is signed at now ends, to the second; the zero time
+// for version 2, which does not say.
+func (t *TAV) ValidUntil(now time.Time) time.Time {
+	if t.o.Format == UnverifiedTAV2 {
+		return time.Time{}
+	}
+	return now.Add(t.o.Validity).UTC().Truncate(time.Second)
 }
 
 func checkValidity(d time.Duration) error {

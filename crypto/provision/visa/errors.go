@@ -10,6 +10,12 @@ var (
 	ErrOptions = code.New(code.Config, "visa: options are not usable")
 	// ErrClock: the instant lies outside the years 1970 to 9999.
 	ErrClock = code.New(code.Config, "visa: the clock is not set")
+	// ErrUnverified: a layout that nobody has confirmed must be asked for by its name.
+	ErrUnverified = code.New(code.Unverified, "visa: format is unverified and was not asked for")
+	// ErrAuthCode: an authentication code is not six digits and upper-case letters.
+	ErrAuthCode = code.New(code.AuthCode, "visa: authentication code is not 6 digits and upper-case letters")
+	// ErrFIPS: the process runs with GODEBUG=fips140=only, in which there is no Triple DES.
+	ErrFIPS = code.New(code.FIPS, "visa: Triple DES is not offered in FIPS 140-only mode")
 	// ErrTooLarge: a plaintext is too large.
 	ErrTooLarge = code.New(code.Limit, "visa: plaintext is too large")
 	// ErrOpen is the one answer to everything that cannot be opened: the text is

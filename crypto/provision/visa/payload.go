@@ -82,8 +82,8 @@ func (p *Payload) UnsafeBuild(c *card.Card, w *card.Wallet, now time.Time) (stri
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func (p *Payload) check(c *card.Card, w *card.Wallet, pan string) error {
-	if len(pan) < 13 {
-		return card.NewFieldError(card.ErrPAN, "accountNumber", "Visa's card numbers have 13 to 19 digits")
+	if err := checkDigits(pan); err != nil {
+		return err
 	}
 	if err := w.CheckRequestor("provider.clientWalletProvider"); err != nil {
 		return err
@@ -104,6 +104,13 @@ func (p *Payload) check(c *card.Card, w *card.Wallet, pan string) error {
 		}
 	}
 	return checkAddress(c.Address)
+}
+
+func checkDigits(pan string) error {
+	if len(pan) < 13 {
+		return card.NewFieldError(card.ErrPAN, "accountNumber", "Visa's card numbers have 13 to 19 digits")
+	}
+	return nil
 }
 
 // part is a member of billingAddress, in the order in which it is written.

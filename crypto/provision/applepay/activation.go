@@ -1,0 +1,215 @@
+package applepay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/issuant/issuant/crypto/provision/card"
+	"github.com/issuant/issuant/crypto/provision/mastercard"
+	"github.com/issuant/issuant/crypto/provision/visa"
+	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/strictjson"
+)
+
+// Activator makes activation data: the one-time value by which a network knows that the
+// issuer meant this card. Apple and iOS do not read it. Mastercard and Visa make ours;
+// whoever holds the specification of another network, or has the value made by a
+// hardware module or a processor, implements it. An implementation is safe for
+// concurrent use, keeps nothing of its input, and returns nothing but nil beside an
+// error.
+type Activator interface {
+	Activate(ctx context.Context, in *ActivationInput) (*Activation, error)
+}
+
+// ActivatorFunc makes an Activator of a function.
+type ActivatorFunc func(ctx context.Context, in *ActivationInput) (*Activation, error)
+
+// Activate calls f.
+func (f ActivatorFunc) Activate(ctx context.Context, in *ActivationInput) (*Activation, error) {
+	return f(ctx, in)
+}
+
+// ActivationInput is what an Activator may need. It prints as "[activation input]".
+type ActivationInput struct {
+	Network    card.Network
+	Card       *card.Card
+	Nonce      []byte      // nil when an existing token is activated
+	NonceText  string      // the text of the nonce in the payload: lower-case hexadecimal digits
+	TokenRef   string      // the network's reference of an existing token, "" when a card is added
+	AuthCode   secret.Text // given by the issuer; zero: to be drawn, where the network has one
+	EncryptPAN bool        // EncryptedPAN is wanted
+	Now        time.Time
+}
+
+// Activation is what an Activator gives. It prints as "[activation]": whoever has the
+// public key of a TAV can search the card number in it.
+type Activation struct {
+	Data         []byte      // the raw value: no Base64 around it, which PassKit adds itself
+	AuthCode     secret.Text // for the issuer to know it again when the network asks; zero: none
+	ValidUntil   time.Time   // zero: the value does not say
+	KeyID        string      // that the network knows the key by; "": none
+	EncryptedPAN []byte      // JSON value for encryptedPrimaryAccountNumber; nil unless it was asked for
+	Formats      []string    // names for the record; what nobody confirmed begins with "unverified-"
+}
+
+const (
+	hiddenInput      = "[activation input]"
+	hiddenActivation = "[activation]"
+)
+
+// Format writes a placeholder, whatever the verb.
+func (in ActivationInput) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, hiddenInput) }
+
+// MarshalText returns a placeholder; JSON, XML and slog use it.
+func (in ActivationInput) MarshalText() ([]byte, error) { return []byte(hiddenInput), nil }
+
+// Format writes a placeholder, whatever the verb.
+func (a Activation) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, hiddenActivation) }
+
+// MarshalText returns a placeholder; JSON, XML and slog use it.
+func (a Activation) MarshalText() ([]byte, error) { return []byte(hiddenActivation), nil }
+
+// activate calls the network's activator and looks at what it gives.
+func (n *Network) activate(ctx context.Context, in *ActivationInput) (*Activation, error) {
+	a, err := n.Activation.Activate(ctx, in)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, late(ctx)
+	case err != nil && ours(err):
+		return nil, err
+	case err != nil:
+		return nil, activationFailed(err)
+	case a == nil || len(a.Data) == 0 || len(a.Data) > MaxActivationData:
+		return nil, activationFailed(errors.New("it gave no activation data, or too much"))
+	case in.EncryptPAN != (a.EncryptedPAN != nil):
+		return nil, activationFailed(errors.New("it gave an encrypted card number that was not wanted, or none that was"))
+	}
+	if in.EncryptPAN {
+		if _, err := strictjson.Parse(a.EncryptedPAN, strictjson.Limits{MaxBytes: MaxEncryptedPAN, MaxDepth: 4, MaxValues: 64}); err != nil {
+			return nil, activationFailed(errors.New("its encrypted card number is not strict JSON"))
+		}
+	}
+	return a, nil
+}
+
+// ours reports whether an error is one of our builders', whose texts hold no values.
+func ours(err error) bool {
+	if _, ok := errors.AsType[*card.FieldError](err); ok {
+		return true
+	}
+	for _, known := range []error{
+		visa.ErrKey, visa.ErrAuthCode, visa.ErrClock, visa.ErrFIPS, mastercard.ErrKey, mastercard.ErrFIPS, mastercard.ErrOptions, mastercard.ErrTooLarge,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// Nesting is how Mastercard's encryptedPayload stands in encryptedPrimaryAccountNumber.
+// The zero Nesting is none.
+type Nesting uint8
+
+// The two readings of one sample; which of them Apple takes is not public.
+const (
+	UnverifiedNestObject Nesting = iota + 1 // as a JSON object
+	UnverifiedNestBase64                    // as a text: Base64 of the object
+)
+
+// MastercardOptions say how Mastercard's activation data is made.
+type MastercardOptions struct {
+	TAV *mastercard.TAV // required
+	// Of UnverifiedEncryptedPAN alone: what encrypts the card number, its own TAV and
+	// shape left aside, and how the result is nested.
+	EncryptedPAN *mastercard.Payload
+	Nesting      Nesting
+}
+
+// Mastercard returns the activator for Mastercard: a TAV as raw JSON. With version 2 it
+// also activates an existing token. An error wraps ErrOptions or ErrUnverified.
+func Mastercard(o MastercardOptions) (Activator, error) {
+	switch {
+	case o.TAV == nil:
+		return nil, code.Wrap(ErrOptions, "TAV is missing")
+	case o.EncryptedPAN == nil && o.Nesting != 0:
+		return nil, code.Wrap(ErrOptions, "Nesting without EncryptedPAN")
+	case o.EncryptedPAN != nil && o.Nesting != UnverifiedNestObject && o.Nesting != UnverifiedNestBase64:
+		return nil, code.Wrap(ErrUnverified, "choose how the encrypted card number is nested, as agreed with Mastercard")
+	}
+	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
+		data, err := o.TAV.UnsafeBuild(in.Card, in.TokenRef, in.Now)
+		if err != nil {
+			return nil, err
+		}
+		a := &Activation{Data: data, ValidUntil: o.TAV.ValidUntil(in.Now), KeyID: o.TAV.KeyAlias(), Formats: []string{o.TAV.Format().String()}}
+		if !in.EncryptPAN || o.EncryptedPAN == nil {
+			return a, nil
+		}
+		sealed, err := o.EncryptedPAN.UnsafeSealCard(in.Card, in.Now)
+		if err != nil {
+			return nil, err
+		}
+		name := "unverified-mastercard-pan-object"
+		if o.Nesting == UnverifiedNestBase64 {
+			sealed = canon.AppendString(nil, mastercard.Encode(sealed))
+			name = "unverified-mastercard-pan-base64"
+		}
+		a.EncryptedPAN, a.Formats = sealed, append(a.Formats, name)
+		return a, nil
+	}), nil
+}
+
+// VisaOptions say how Visa's activation data is made.
+type VisaOptions struct {
+	MBPAC *visa.MBPAC // required
+	MBPAD *visa.MBPAD // of UnverifiedEncryptedPAN alone
+}
+
+// Visa returns the activator for Visa: the raw text of an MBPAC with the request's
+// nonce and an authentication code, which is drawn unless the request has one. An
+// existing token cannot be activated with it, since there is no nonce then. An error
+// wraps ErrOptions.
+func Visa(o VisaOptions) (Activator, error) {
+	if o.MBPAC == nil {
+		return nil, code.Wrap(ErrOptions, "MBPAC is missing")
+	}
+	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
+		if in.NonceText == "" {
+			return nil, card.NewFieldError(ErrNonce, "nonce", "Visa's activation data needs one, and there is none where an existing token is activated")
+		}
+		authCode := in.AuthCode
+		if authCode == (secret.Text{}) {
+			authCode = visa.NewAuthCode()
+		}
+		data, err := o.MBPAC.UnsafeBuild(in.NonceText, authCode, in.Now)
+		if err != nil {
+			return nil, err
+		}
+		a := &Activation{Data: data, AuthCode: authCode, KeyID: o.MBPAC.KeySetID(), Formats: []string{"unverified-visa-mbpac-1"}}
+		if !in.EncryptPAN || o.MBPAD == nil {
+			return a, nil
+		}
+		text, err := o.MBPAD.UnsafeBuild(in.Card, in.Now)
+		if err != nil {
+			return nil, err
+		}
+		a.EncryptedPAN = canon.AppendString(nil, mastercard.Encode(text))
+		a.Formats = append(a.Formats, "unverified-visa-mbpad-1")
+		return a, nil
+	}), nil
+}
+
+// UnsafeStatic returns an activator that gives the same data each time: for tests, and
+// for a sandbox that does not look. A one-time value it is not.
+func UnsafeStatic(data []byte) Activator {
+	own := append([]byte(nil), data...)
+	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
+		return &Activation{Data: append([]byte(nil), own...), AuthCode: in.AuthCode, Formats: []string{"unverified-static"}}, nil
+	})
+}
