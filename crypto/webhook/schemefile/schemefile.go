@@ -37,18 +37,15 @@
 package schemefile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/strictyaml"
 )
 
 // Bounds and versions.
@@ -88,12 +85,7 @@ func (e *Error) Unwrap() error { return ErrScheme }
 // Load reads a file. Its errors are *Error, or wrap ErrScheme and the error of the
 // file system.
 func Load(path string) (webhook.Scheme, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return webhook.Scheme{}, fmt.Errorf("%w: %w", ErrScheme, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	data, err := strictyaml.ReadFile(path, MaxBytes)
 	if err != nil {
 		return webhook.Scheme{}, fmt.Errorf("%w: %w", ErrScheme, err)
 	}
@@ -109,41 +101,43 @@ func Parse(data []byte) (webhook.Scheme, error) {
 	if len(data) > MaxBytes {
 		return webhook.Scheme{}, &Error{Msg: "larger than 64 KiB"}
 	}
-	root, err := document(data)
-	if err != nil {
-		return webhook.Scheme{}, err
+	root, wrong := strictyaml.Document(data)
+	if wrong != nil {
+		return webhook.Scheme{}, failed(wrong)
 	}
 	var s webhook.Scheme
 	var claims webhook.Claims
 	format := ""
-	r := &reader{}
-	r.mapping(root, "", fields{
-		"scheme": r.text(&format), "name": r.text(&s.Name), "title": r.text(&s.Title), "evidence": r.text(&s.Evidence),
-		"algorithm": r.text((*string)(&s.Algorithm)),
-		"signature": r.inner("signature", fields{
-			"from": r.text(&s.Signature.From), "form": r.text((*string)(&s.Signature.Form)), "template": r.text(&s.Signature.Template),
-			"separator": r.text(&s.Signature.Separator), "label": r.text(&s.Signature.Label), "encoding": r.text((*string)(&s.Signature.Encoding)),
+	r := &strictyaml.Reader{}
+	r.Mapping(root, "", strictyaml.Fields{
+		"scheme": r.Text(&format), "name": r.Text(&s.Name), "title": r.Text(&s.Title), "evidence": r.Text(&s.Evidence),
+		"algorithm": r.Text((*string)(&s.Algorithm)),
+		"signature": r.Inner("signature", strictyaml.Fields{
+			"from": r.Text(&s.Signature.From), "form": r.Text((*string)(&s.Signature.Form)), "template": r.Text(&s.Signature.Template),
+			"separator": r.Text(&s.Signature.Separator), "label": r.Text(&s.Signature.Label), "encoding": r.Text((*string)(&s.Signature.Encoding)),
 		}),
-		"key":    r.inner("key", fields{"text": r.text(&s.Key.Text), "id": r.text(&s.Key.ID)}),
-		"signed": r.texts(&s.Signed), "covered": r.texts(&s.Covered), "single": r.text(&s.Single),
-		"timestamp": r.inner("timestamp", fields{
-			"from": r.text(&s.Timestamp.From), "unit": r.text(&s.Timestamp.Unit),
-			"skew": r.duration(&s.Timestamp.Skew), "max_age": r.duration(&s.Timestamp.MaxAge),
+		"key":    r.Inner("key", strictyaml.Fields{"text": r.Text(&s.Key.Text), "id": r.Text(&s.Key.ID)}),
+		"signed": r.Texts(&s.Signed), "covered": r.Texts(&s.Covered), "single": r.Text(&s.Single),
+		"timestamp": r.Inner("timestamp", strictyaml.Fields{
+			"from": r.Text(&s.Timestamp.From), "unit": r.Text(&s.Timestamp.Unit),
+			"skew": r.Duration(&s.Timestamp.Skew), "max_age": r.Duration(&s.Timestamp.MaxAge),
 		}),
-		"id": r.text(&s.ID),
+		"id": r.Text(&s.ID),
 		"claims": func(n *yaml.Node) {
 			s.Claims = &claims
-			r.inner("claims", fields{"issuer": r.text(&claims.Issuer), "body_hash": r.text(&claims.BodyHash)})(n)
+			r.Inner("claims", strictyaml.Fields{"issuer": r.Text(&claims.Issuer), "body_hash": r.Text(&claims.BodyHash)})(n)
 		},
 	})
-	if r.wrong != nil {
-		return webhook.Scheme{}, r.wrong
+	if r.Wrong() != nil {
+		return webhook.Scheme{}, failed(r.Wrong())
 	}
 	if err := judge(&s, format); err != "" {
 		return webhook.Scheme{}, &Error{Line: root.Line, Column: root.Column, Msg: err}
 	}
 	return s, nil
 }
+
+func failed(f *strictyaml.Fault) *Error { return &Error{Line: f.Line, Column: f.Column, Msg: f.Msg} }
 
 // judge looks at the whole; it returns what is wrong, "" when nothing is.
 func judge(s *webhook.Scheme, format string) string {
@@ -161,108 +155,4 @@ func judge(s *webhook.Scheme, format string) string {
 		return strings.TrimPrefix(err.Error(), webhook.ErrOptions.Error()+": ")
 	}
 	return ""
-}
-
-// document parses YAML and returns its one mapping.
-func document(data []byte) (*yaml.Node, error) {
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, more yaml.Node
-	if err := dec.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, &Error{Msg: "empty"}
-		}
-		return nil, &Error{Msg: "not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
-	}
-	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
-		return nil, &Error{Msg: "more than one document"}
-	}
-	return doc.Content[0], nil
-}
-
-// fields are the names that a mapping may have, with what reads their values.
-type fields map[string]func(*yaml.Node)
-
-// reader remembers the first thing that is wrong.
-type reader struct{ wrong *Error }
-
-func (r *reader) fail(n *yaml.Node, format string, args ...any) {
-	if r.wrong == nil {
-		r.wrong = &Error{Line: n.Line, Column: n.Column, Msg: fmt.Sprintf(format, args...)}
-	}
-}
-
-func (r *reader) mapping(n *yaml.Node, within string, known fields) {
-	if n.Kind != yaml.MappingNode || n.Anchor != "" {
-		r.fail(n, "%swants names and values", within)
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name, value := n.Content[i], n.Content[i+1]
-		read := known[name.Value]
-		switch {
-		case name.Kind != yaml.ScalarNode || read == nil:
-			r.fail(name, "%sunknown name %q", within, clip(name.Value))
-		case seen[name.Value]:
-			r.fail(name, "%s%s stands twice", within, name.Value)
-		default:
-			seen[name.Value] = true
-			read(value)
-		}
-	}
-}
-
-func (r *reader) inner(name string, known fields) func(*yaml.Node) {
-	return func(n *yaml.Node) { r.mapping(n, name+": ", known) }
-}
-
-// scalar reads a text or number as it is written.
-func (r *reader) scalar(n *yaml.Node) (string, bool) {
-	switch {
-	case n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode:
-		r.fail(n, "wants one text; text with braces or brackets stands in quotation marks")
-	case n.Kind != yaml.ScalarNode || n.Anchor != "":
-		r.fail(n, "anchors and aliases are not taken")
-	case n.Tag != "!!str" && n.Tag != "!!int" || n.Value == "":
-		r.fail(n, "wants a text that is not empty; put it in quotation marks")
-	default:
-		return n.Value, true
-	}
-	return "", false
-}
-
-func (r *reader) text(to *string) func(*yaml.Node) {
-	return func(n *yaml.Node) { *to, _ = r.scalar(n) }
-}
-
-func (r *reader) texts(to *[]string) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		if n.Kind != yaml.SequenceNode || n.Anchor != "" {
-			r.fail(n, "wants a list")
-			return
-		}
-		for _, item := range n.Content {
-			if text, ok := r.scalar(item); ok {
-				*to = append(*to, text)
-			}
-		}
-	}
-}
-
-func (r *reader) duration(to *time.Duration) func(*yaml.Node) {
-	return func(n *yaml.Node) {
-		text, ok := r.scalar(n)
-		d, err := time.ParseDuration(text)
-		if ok && (err != nil || d <= 0) {
-			r.fail(n, "wants a time such as 60s or 5m, more than 0")
-		}
-		*to = d
-	}
-}
-
-func clip(s string) string {
-	if len(s) > 64 {
-		return s[:64] + "..."
-	}
-	return s
 }
