@@ -71,9 +71,11 @@ const (
 
 	Activation Code = 330 // what makes a wallet's activation data failed, or gave nothing that can be used
 
-	WASMFile  Code = 363 // a file is no WebAssembly module, or a damaged one
-	Snapshot  Code = 364 // a module cannot be written with its pack loaded, or such a module is damaged
-	Toolchain Code = 365 // the module is not at hand, and cannot be built
+	WASMFile    Code = 363 // a file is no WebAssembly module, or a damaged one
+	Snapshot    Code = 364 // a module cannot be written with its pack loaded, or such a module is damaged
+	Toolchain   Code = 365 // the module is not at hand, and cannot be built
+	ProfileFile Code = 335 // a file that describes a payload's format is unusable
+	WalletFile  Code = 336 // a file that says which payloads are built with which keys is unusable
 
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
@@ -111,6 +113,9 @@ const (
 	NonceSpent  Code = 442 // a nonce was used before
 	Scheme      Code = 443 // an encryption scheme that is not offered
 	AuthCode    Code = 444 // an authentication code outside its alphabet
+
+	VectorFile Code = 447 // a file of known answers is none
+	CardFile   Code = 448 // a file of cards is none
 
 	Decoder Code = 450 // an event decoder cannot be made of its options
 	Binding Code = 451 // a Go struct cannot be bound to a schema
@@ -154,6 +159,8 @@ var names = map[Code]string{
 
 	Activation: "activation", Certificate: "certificate", Nonce: "nonce", NonceSpent: "nonce_spent",
 	Scheme: "scheme", AuthCode: "auth_code",
+
+	ProfileFile: "profile_file", WalletFile: "wallet_file", VectorFile: "vector_file", CardFile: "card_file",
 
 	Internal: "internal",
 }

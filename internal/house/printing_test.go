@@ -26,6 +26,7 @@ import (
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/provision/googlepay"
 	"github.com/issuant/issuant/crypto/provision/mastercard"
+	"github.com/issuant/issuant/crypto/provision/profile"
 	"github.com/issuant/issuant/crypto/provision/samsungpay"
 	"github.com/issuant/issuant/crypto/provision/visa"
 	"github.com/issuant/issuant/crypto/seal"
@@ -227,6 +228,7 @@ func values(t *testing.T) (map[string]any, []plant) {
 		"applepay.Request":  &applepay.Request{AuthCode: code},
 		"visa.MBPAC":        mbpac, "visa.MBPAD": mbpad, "visa.MBPOptions": mbpOptions,
 		"card.Card": cards, "enginetest.PismoSender": sender, "googlepay.Options": googlepay.Options{Visa: visaPayload, Mastercard: mc}, "samsungpay.Options": samsungpay.Options{Visa: visaPayload, Mastercard: mc},
+		"profile.Inputs": profile.Inputs{Card: &cards, AuthCode: secret.NewText("planted-text")},
 		"keyring.Device": device, "keyring.Key": key, "keyring.Live": keyring.NewLive(ring), "keyring.Private": private, "keyring.Ring": ring,
 		"mastercard.Payload": mc, "mastercard.PayloadOptions": mcOptions, "mastercard.TAV": tav, "mastercard.TAVOptions": tavOptions,
 		"outbound.MLE": mle, "outbound.MLEOptions": mleOptions, "outbound.OAuth1": oauth, "pismo.Codec": codec, "pismo.Config": config,
