@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,11 +42,6 @@ func (o *Options) uses() []keyring.Use {
 		return AnyUse[:1]
 	}
 	return o.Uses
-}
-
-// private reports whether private keys are wanted at all.
-func (o *Options) private() bool {
-	return slices.Contains(o.Uses, keyring.UseSign) || slices.Contains(o.Uses, keyring.UseDecrypt)
 }
 
 // Parse reads a key document of any form. Keys that cannot be used are kept with
@@ -239,27 +233,4 @@ func LoadEnv(name string, opt Options) (keys []keyring.Key, warnings []string, e
 		e.File = "$" + name
 	}
 	return keys, warnings, err
-}
-
-// useOf picks the first wanted use that a key may serve; 0 when there is none.
-func (o *Options) useOf(may []keyring.Use) keyring.Use {
-	for _, u := range o.uses() {
-		if slices.Contains(may, u) {
-			return u
-		}
-	}
-	return 0
-}
-
-// unwanted says that a key serves other uses than those that are wanted.
-func unwanted(may []keyring.Use, wanted []keyring.Use) string {
-	return fmt.Sprintf("it is there to %s; wanted is what may %s", names(may), names(wanted))
-}
-
-func names(uses []keyring.Use) string {
-	list := make([]string, len(uses))
-	for i, u := range uses {
-		list[i] = u.String()
-	}
-	return strings.Join(list, " or ")
 }

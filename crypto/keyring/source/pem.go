@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/issuant/issuant/crypto/keyring"
+	"github.com/issuant/issuant/crypto/keyring/jwk"
 )
 
 // parsePEM reads one key: a certificate, a public key or a private key. OpenSSL
@@ -28,8 +29,8 @@ func parsePEM(data []byte, opt *Options) ([]keyring.Key, []string, error) {
 	k := keyring.Key{ID: opt.ID}
 	may, wrong := readBlock(&k, block)
 	if wrong == "" {
-		if k.Use = opt.useOf(may); k.Use == 0 {
-			wrong = unwanted(may, opt.uses())
+		if k.Use = jwk.UseOf(may, opt.uses()); k.Use == 0 {
+			wrong = jwk.Unwanted(may, opt.uses())
 		}
 	}
 	if wrong == "" {
