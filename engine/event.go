@@ -41,16 +41,24 @@ func ParseEvent(s *rules.Schema, data []byte) (*Event, error) {
 		return nil, err
 	}
 	e := &Event{Facts: facts}
-	if passed.Reserved != "" {
-		v, err := strictjson.Parse([]byte(passed.Reserved), strictjson.Limits{MaxBytes: MaxEventBytes})
-		if err != nil {
-			return nil, err // never: it was checked with the whole
-		}
-		if e.Guards, err = decodeGuards(v, passed.Offset); err != nil {
-			return nil, err
-		}
+	if e.Guards, err = GuardsOf(passed); err != nil {
+		return nil, err
 	}
 	return e, nil
+}
+
+// GuardsOf reads the guards that a decoder with the reserved member "guards" has set
+// apart, for those who decode with one of their own: see ParseEvent. The guards share
+// no memory with the text. The error is a *rules.FactError.
+func GuardsOf(passed rules.Passed) ([]Guard, error) {
+	if passed.Reserved == "" {
+		return nil, nil
+	}
+	v, err := strictjson.Parse([]byte(passed.Reserved), strictjson.Limits{MaxBytes: MaxEventBytes})
+	if err != nil {
+		return nil, err // never: it was checked with the whole
+	}
+	return decodeGuards(v, passed.Offset)
 }
 
 // EventFromValue is ParseEvent for a text that was parsed already.

@@ -218,7 +218,10 @@ func flat(status int, what string) Reply {
 	return Reply{status, "application/json", []byte(`{"error":"` + what + `"}`)}
 }
 
-func replyFor(reason error) Reply {
+// ReplyFor returns the reply to a message that was refused for this reason, or could
+// not be judged, before anything is known of its sender: 413, 503, else 401. It is for
+// those who carry a message through themselves, without a Gate.
+func ReplyFor(reason error) Reply {
 	switch code.Of(reason) {
 	case code.TooLarge:
 		return tooLarge()
@@ -477,7 +480,7 @@ func (g *Gate) refuse(ctx context.Context, reason error, a Arrival, m *webhook.M
 	if err := g.write(ctx, Entry{Record: r}); err != nil {
 		return err
 	}
-	return &Refusal{replyFor(reason), reason}
+	return &Refusal{ReplyFor(reason), reason}
 }
 
 // record begins the record of a message; m is nil when it was not verified.
