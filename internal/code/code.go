@@ -76,6 +76,14 @@ const (
 	Toolchain   Code = 365 // the module is not at hand, and cannot be built
 	ProfileFile Code = 335 // a file that describes a payload's format is unusable
 	WalletFile  Code = 336 // a file that says which payloads are built with which keys is unusable
+	// Of the WASM module; the host's operator acts.
+	Entropy    Code = 350 // what encrypts waits for the host's randomness
+	Randomness Code = 351 // the host's random source is fixed, or repeats
+	Clock      Code = 352 // the instant is before the release was made, or beyond the year 9999
+	Handle     Code = 353 // no such pack or ring
+	Handles    Code = 354 // too many packs and rings
+	Flavour    Code = 355 // the module's flavour does not have this
+	Reentrant  Code = 356 // the module was called while it was answering a call
 
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
@@ -120,6 +128,12 @@ const (
 	Decoder Code = 450 // an event decoder cannot be made of its options
 	Binding Code = 451 // a Go struct cannot be bound to a schema
 
+	// Of the WASM module's inputs.
+	Input           Code = 455 // the JSON of an input is not what the export takes
+	Tray            Code = 456 // an input is longer than the room that was asked for
+	Batch           Code = 457 // a batch has too many lines, or too long a reply
+	AlgorithmAbsent Code = 458 // the build does not have the algorithm of a scheme or key
+
 	// 5xx: we act.
 	Internal Code = 500
 )
@@ -159,6 +173,9 @@ var names = map[Code]string{
 
 	Activation: "activation", Certificate: "certificate", Nonce: "nonce", NonceSpent: "nonce_spent",
 	Scheme: "scheme", AuthCode: "auth_code",
+	Entropy: "entropy", Randomness: "randomness", Clock: "clock", Handle: "handle", Handles: "handles",
+	Flavour: "flavour", Reentrant: "reentrant",
+	Input: "input", Tray: "tray", Batch: "batch", AlgorithmAbsent: "algorithm_absent",
 
 	ProfileFile: "profile_file", WalletFile: "wallet_file", VectorFile: "vector_file", CardFile: "card_file",
 

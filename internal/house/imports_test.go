@@ -54,6 +54,7 @@ var guest = []string{
 	"crypto/provision/googlepay", "crypto/provision/samsungpay",
 	"engine", "engine/wire/pismo",
 	"crypto/trust",
+	"internal/accel", "crypto/keyring/jwk", "wasm/abi",
 }
 
 // banned are what would make the module large, slow to start or impure.
@@ -92,6 +93,7 @@ func level(path string) (room string, n int) {
 		{"crypto/secret", 1}, {"crypto/keyring", 2}, {"crypto/jose", 2}, {"crypto/webhook/schemefile", 4}, {"crypto/webhook", 3}, {"crypto/seal", 3}, {"crypto/trust", 3},
 		{"crypto/outbound", 3}, {"crypto/provision/profile/profilefile", 4}, {"crypto/provision", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},
+		{"wasm/abi", 1}, {"wasm/module", 8}, {"wasm/guest", 9},
 		{"store/storetest", 8}, {"store", 5}, {"cmd/issuant", 8},
 	} {
 		if path == r.prefix || strings.HasPrefix(path, r.prefix+"/") {

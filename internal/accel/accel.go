@@ -1,0 +1,31 @@
+// Package accel does in a host, natively, what is slow in WASM. Natively, and in
+// portable modules, no function of it does anything, and the compiler drops the calls;
+// a module that is built with the tag issuant_accel imports issuant_host (wasm/ABI.md).
+//
+// A host is asked behind all checks of keys and lengths, and what it does not do is
+// done here.
+package accel
+
+import "crypto"
+
+// algorithm is the number of an RSA signature algorithm in the interface, 0 for none.
+func algorithm(hash crypto.Hash, pss bool) uint32 {
+	n := number(hash)
+	if n != 0 && pss {
+		n += 3
+	}
+	return n
+}
+
+// number is that of a hash in the interface, 0 for none.
+func number(hash crypto.Hash) uint32 {
+	switch hash {
+	case crypto.SHA256:
+		return 1
+	case crypto.SHA384:
+		return 2
+	case crypto.SHA512:
+		return 3
+	}
+	return 0
+}

@@ -1,0 +1,85 @@
+//go:build wasip1
+
+// Command guest is the WASM module: package module behind the exports of wasm/ABI.md.
+// Build it with wasm/build.sh; natively it only says so.
+package main
+
+import (
+	"runtime/debug"
+	"unsafe"
+
+	"github.com/issuant/issuant/wasm/abi"
+	"github.com/issuant/issuant/wasm/module"
+)
+
+// instance is made when the module is initialised.
+var instance = initialise()
+
+func initialise() *module.Module {
+	// A decision leaves little behind: to collect less often costs a few megabytes and
+	// saves most of the collector's time.
+	debug.SetGCPercent(400)
+	m, err := module.New(module.Options{})
+	if err != nil {
+		panic(err) // the built flavour is always there
+	}
+	return m
+}
+
+// main is never called: the module is a reactor.
+func main() {}
+
+// result returns where a reply lies. The module holds on to it until the next call.
+func result(reply []byte) uint64 {
+	return abi.Result(uint32(uintptr(unsafe.Pointer(unsafe.SliceData(reply)))), uint32(len(reply)))
+}
+
+//go:wasmexport issuant_abi
+func exportABI() uint32 { return abi.Version }
+
+//go:wasmexport issuant_info
+func exportInfo() uint64 { return result(instance.Info()) }
+
+//go:wasmexport issuant_selftest
+func exportSelftest() uint64 { return result(instance.Selftest()) }
+
+//go:wasmexport issuant_in
+func exportIn(n uint32) uint32 {
+	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(instance.In(n)))))
+}
+
+//go:wasmexport issuant_load
+func exportLoad(n uint32) uint64 { return result(instance.Load(n)) }
+
+//go:wasmexport issuant_ring
+func exportRing(n uint32) uint64 { return result(instance.Ring(n)) }
+
+//go:wasmexport issuant_decide
+func exportDecide(pack, n uint32) uint64 { return result(instance.Decide(pack, n)) }
+
+//go:wasmexport issuant_explain
+func exportExplain(pack, n uint32) uint64 { return result(instance.Explain(pack, n)) }
+
+//go:wasmexport issuant_decide_batch
+func exportDecideBatch(pack, n uint32) uint64 { return result(instance.DecideBatch(pack, n)) }
+
+//go:wasmexport issuant_open
+func exportOpen(ring, n uint32) uint64 { return result(instance.Open(ring, n)) }
+
+//go:wasmexport issuant_answer
+func exportAnswer(pack, ring, n uint32) uint64 { return result(instance.Answer(pack, ring, n)) }
+
+//go:wasmexport issuant_entropy
+func exportEntropy(n uint32) uint64 { return result(instance.Entropy(n)) }
+
+//go:wasmexport issuant_provision
+func exportProvision(ring, n uint32) uint64 { return result(instance.Provision(ring, n)) }
+
+//go:wasmexport issuant_seal
+func exportSeal(ring, n uint32) uint64 { return result(instance.Seal(ring, n)) }
+
+//go:wasmexport issuant_compile
+func exportCompile(n uint32) uint64 { return result(instance.Compile(n)) }
+
+//go:wasmexport issuant_drop
+func exportDrop(handle uint32) uint64 { return result(instance.Drop(handle)) }

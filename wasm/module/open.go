@@ -1,0 +1,138 @@
+package module
+
+import (
+	"errors"
+	"time"
+
+	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/wasm/abi"
+)
+
+// arrival is a request as a host hands it over.
+type arrival struct {
+	now     time.Time
+	scheme  string
+	request webhook.Request
+}
+
+var arrivalMembers = []string{"now_ms", "scheme", "method", "path", "headers", "body_b64"}
+
+// arrivalLimits bounds the JSON around a request. Header names may differ in case: the
+// verifier takes those for one repeated header.
+var arrivalLimits = strictjson.Limits{MaxBytes: abi.MaxTray, MaxDepth: 3, MaxValues: 3*abi.MaxHeaders + 16, CaseVariants: true}
+
+// arrive reads a request. What it holds lies in the tray, or in scratch memory.
+func (m *instance) arrive(in []byte) (a arrival, err error) {
+	o, err := m.whole(in, arrivalLimits)
+	if err != nil {
+		return a, err
+	}
+	o.only(arrivalMembers...)
+	a.now = o.now()
+	a.scheme = o.get("scheme", strictjson.String, true).Str()
+	a.request.Method = o.get("method", strictjson.String, false).Str()
+	a.request.Target = o.get("path", strictjson.String, false).Str()
+	a.request.Header = m.headers(o)
+	if cap(m.scratch.body) > keepTray {
+		m.scratch.body = nil
+	}
+	m.scratch.body = o.bytes(m.scratch.body[:0], "body_b64")
+	a.request.Body = m.scratch.body
+	return a, o.err
+}
+
+// headers reads an object whose members are a value or a list of values.
+func (m *instance) headers(o *object) map[string][]string {
+	s := &m.scratch
+	if s.header == nil {
+		s.header = map[string][]string{}
+	}
+	clear(s.header)
+	clear(s.values)
+	s.values = s.values[:0]
+	list := o.get("headers", strictjson.Object, true)
+	for h, ok := list.First(); ok && o.err == nil; h, ok = h.Next(list) {
+		start := len(s.values)
+		switch h.Kind() {
+		case strictjson.String:
+			s.values = append(s.values, h.Str())
+		case strictjson.Array:
+			for v, ok := h.First(); ok; v, ok = v.Next(h) {
+				if v.Kind() != strictjson.String {
+					o.fail("headers", "must hold strings or lists of strings")
+				}
+				s.values = append(s.values, v.Str())
+			}
+		default:
+			o.fail("headers", "must hold strings or lists of strings")
+		}
+		s.header[h.Name()] = s.values[start:len(s.values):len(s.values)]
+	}
+	if len(s.values) > abi.MaxHeaders || len(s.header) > abi.MaxHeaders {
+		o.fail("headers", "have more than 256 values")
+	}
+	return s.header
+}
+
+func (m *instance) openRequest(c *call) error {
+	r, err := m.ring(c.first)
+	if err != nil {
+		return err
+	}
+	a, err := m.arrive(c.in)
+	if err != nil {
+		return err
+	}
+	v, err := r.verifier(a.scheme)
+	if err != nil {
+		return err
+	}
+	msg, err := v.OpenRequest(a.request, a.now)
+	if err != nil {
+		return refused(err)
+	}
+	m.write(func(w *canon.Writer) {
+		w.Object()
+		writeMessage(w, msg)
+		w.Key("claims").Raw(msg.ClaimsJSON()).EndObject()
+	})
+	return nil
+}
+
+// writeMessage writes what a host needs of a verified message: above all the replay
+// key, since the module remembers nothing.
+func writeMessage(w *canon.Writer, msg *webhook.Message) {
+	w.Key("scheme").String(msg.Scheme()).Key("key_id").String(msg.KeyID())
+	w.Key("account").StringOrNull(msg.Account()).Key("issued_at")
+	if at := msg.IssuedAt(); at.IsZero() {
+		w.Null()
+	} else {
+		w.Int(at.Unix())
+	}
+	w.Key("covers").String(msg.Coverage().String())
+	w.Key("digest").String(msg.Digest()).Key("replay_key").String(msg.ReplayKey())
+}
+
+// refusal is a message that was refused, with the key that it claims.
+type refusal struct {
+	error
+	keyID string
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+func (r *refusal) appendReply(dst []byte) []byte {
+	w := canon.NewWriter(dst).Object()
+	writeError(w, r.error)
+	return w.Key("claimed_key_id").StringOrNull(r.keyID).EndObject().Bytes()
+}
+
+func refused(err error) error {
+	r := &refusal{error: err}
+	if e, ok := errors.AsType[*webhook.Error](err); ok {
+		r.keyID = e.KeyID()
+	}
+	return r
+}
