@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/crypto/provision/card"
@@ -24,15 +26,38 @@ import (
 // error.
 type Activator interface {
 	Activate(ctx context.Context, in *ActivationInput) (*Activation, error)
+	// Formats names what it makes, for the record: what nobody has confirmed begins
+	// with "unverified_". encryptPAN says that an encrypted card number is wanted too.
+	Formats(encryptPAN bool) []string
 }
 
-// ActivatorFunc makes an Activator of a function.
-type ActivatorFunc func(ctx context.Context, in *ActivationInput) (*Activation, error)
-
-// Activate calls f.
-func (f ActivatorFunc) Activate(ctx context.Context, in *ActivationInput) (*Activation, error) {
-	return f(ctx, in)
+// NewActivator makes an Activator of a function. Its formats stand in records as they
+// are given here: 1 to 8 names of lower-case letters, digits and "_". An error wraps
+// ErrOptions.
+func NewActivator(f func(ctx context.Context, in *ActivationInput) (*Activation, error), formats ...string) (Activator, error) {
+	if f == nil || len(formats) == 0 || len(formats) > maxFormats {
+		return nil, code.Wrap(ErrOptions, "an activator is a function and 1 to 8 names of formats")
+	}
+	for _, name := range formats {
+		if name == "" || len(name) > maxMemberText || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return nil, code.Wrap(ErrOptions, "the name of a format is 1 to 64 lower-case letters, digits and _")
+		}
+	}
+	formats = slices.Clone(formats)
+	return &activator{f, func(bool) []string { return slices.Clone(formats) }}, nil
 }
+
+// activator keeps what it has in functions, where no printer finds a key.
+type activator struct {
+	activate func(ctx context.Context, in *ActivationInput) (*Activation, error)
+	formats  func(encryptPAN bool) []string
+}
+
+func (a *activator) Activate(ctx context.Context, in *ActivationInput) (*Activation, error) {
+	return a.activate(ctx, in)
+}
+
+func (a *activator) Formats(encryptPAN bool) []string { return a.formats(encryptPAN) }
 
 // ActivationInput is what an Activator may need. It prints as "[activation input]".
 type ActivationInput struct {
@@ -54,7 +79,6 @@ type Activation struct {
 	ValidUntil   time.Time   // zero: the value does not say
 	KeyID        string      // that the network knows the key by; "": none
 	EncryptedPAN []byte      // JSON value for encryptedPrimaryAccountNumber; nil unless it was asked for
-	Formats      []string    // names for the record; what nobody confirmed begins with "unverified-"
 }
 
 const (
@@ -142,27 +166,38 @@ func Mastercard(o MastercardOptions) (Activator, error) {
 	case o.EncryptedPAN != nil && o.Nesting != UnverifiedNestObject && o.Nesting != UnverifiedNestBase64:
 		return nil, code.Wrap(ErrUnverified, "choose how the encrypted card number is nested, as agreed with Mastercard")
 	}
-	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
-		data, err := o.TAV.UnsafeBuild(in.Card, in.TokenRef, in.Now)
-		if err != nil {
-			return nil, err
-		}
-		a := &Activation{Data: data, ValidUntil: o.TAV.ValidUntil(in.Now), KeyID: o.TAV.KeyAlias(), Formats: []string{o.TAV.Format().String()}}
-		if !in.EncryptPAN || o.EncryptedPAN == nil {
-			return a, nil
-		}
-		sealed, err := o.EncryptedPAN.UnsafeSealCard(in.Card, in.Now)
-		if err != nil {
-			return nil, err
-		}
-		name := "unverified-mastercard-pan-object"
-		if o.Nesting == UnverifiedNestBase64 {
-			sealed = canon.AppendString(nil, mastercard.Encode(sealed))
-			name = "unverified-mastercard-pan-base64"
-		}
-		a.EncryptedPAN, a.Formats = sealed, append(a.Formats, name)
+	return &activator{o.activate, o.formats}, nil
+}
+
+func (o *MastercardOptions) formats(encryptPAN bool) []string {
+	names := []string{o.TAV.Format().String()}
+	switch {
+	case encryptPAN && o.Nesting == UnverifiedNestObject:
+		names = append(names, "unverified_mastercard_pan_object")
+	case encryptPAN && o.Nesting == UnverifiedNestBase64:
+		names = append(names, "unverified_mastercard_pan_base64")
+	}
+	return names
+}
+
+func (o *MastercardOptions) activate(_ context.Context, in *ActivationInput) (*Activation, error) {
+	data, err := o.TAV.UnsafeBuild(in.Card, in.TokenRef, in.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &Activation{Data: data, ValidUntil: o.TAV.ValidUntil(in.Now), KeyID: o.TAV.KeyAlias()}
+	if !in.EncryptPAN || o.EncryptedPAN == nil {
 		return a, nil
-	}), nil
+	}
+	sealed, err := o.EncryptedPAN.UnsafeSealCard(in.Card, in.Now)
+	if err != nil {
+		return nil, err
+	}
+	if o.Nesting == UnverifiedNestBase64 {
+		sealed = canon.AppendString(nil, mastercard.Encode(sealed))
+	}
+	a.EncryptedPAN = sealed
+	return a, nil
 }
 
 // VisaOptions say how Visa's activation data is made.
@@ -179,37 +214,48 @@ func Visa(o VisaOptions) (Activator, error) {
 	if o.MBPAC == nil {
 		return nil, code.Wrap(ErrOptions, "MBPAC is missing")
 	}
-	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
-		if in.NonceText == "" {
-			return nil, card.NewFieldError(ErrNonce, "nonce", "Visa's activation data needs one, and there is none where an existing token is activated")
-		}
-		authCode := in.AuthCode
-		if authCode == (secret.Text{}) {
-			authCode = visa.NewAuthCode()
-		}
-		data, err := o.MBPAC.UnsafeBuild(in.NonceText, authCode, in.Now)
-		if err != nil {
-			return nil, err
-		}
-		a := &Activation{Data: data, AuthCode: authCode, KeyID: o.MBPAC.KeySetID(), Formats: []string{"unverified-visa-mbpac-1"}}
-		if !in.EncryptPAN || o.MBPAD == nil {
-			return a, nil
-		}
-		text, err := o.MBPAD.UnsafeBuild(in.Card, in.Now)
-		if err != nil {
-			return nil, err
-		}
-		a.EncryptedPAN = canon.AppendString(nil, mastercard.Encode(text))
-		a.Formats = append(a.Formats, "unverified-visa-mbpad-1")
+	return &activator{o.activate, o.formats}, nil
+}
+
+func (o *VisaOptions) formats(encryptPAN bool) []string {
+	if encryptPAN && o.MBPAD != nil {
+		return []string{"unverified_visa_mbpac_1", "unverified_visa_mbpad_1"}
+	}
+	return []string{"unverified_visa_mbpac_1"}
+}
+
+func (o *VisaOptions) activate(_ context.Context, in *ActivationInput) (*Activation, error) {
+	if in.NonceText == "" {
+		return nil, card.NewFieldError(ErrNonce, "nonce", "Visa's activation data needs one, and there is none where an existing token is activated")
+	}
+	authCode := in.AuthCode
+	if authCode == (secret.Text{}) {
+		authCode = visa.NewAuthCode()
+	}
+	data, err := o.MBPAC.UnsafeBuild(in.NonceText, authCode, in.Now)
+	if err != nil {
+		return nil, err
+	}
+	a := &Activation{Data: data, AuthCode: authCode, KeyID: o.MBPAC.KeySetID()}
+	if !in.EncryptPAN || o.MBPAD == nil {
 		return a, nil
-	}), nil
+	}
+	text, err := o.MBPAD.UnsafeBuild(in.Card, in.Now)
+	if err != nil {
+		return nil, err
+	}
+	a.EncryptedPAN = canon.AppendString(nil, mastercard.Encode(text))
+	return a, nil
 }
 
 // UnsafeStatic returns an activator that gives the same data each time: for tests, and
 // for a sandbox that does not look. A one-time value it is not.
 func UnsafeStatic(data []byte) Activator {
-	own := append([]byte(nil), data...)
-	return ActivatorFunc(func(_ context.Context, in *ActivationInput) (*Activation, error) {
-		return &Activation{Data: append([]byte(nil), own...), AuthCode: in.AuthCode, Formats: []string{"unverified-static"}}, nil
-	})
+	own := slices.Clone(data)
+	return &activator{
+		func(_ context.Context, in *ActivationInput) (*Activation, error) {
+			return &Activation{Data: slices.Clone(own), AuthCode: in.AuthCode}, nil
+		},
+		func(bool) []string { return []string{"unverified_static"} },
+	}
 }

@@ -195,7 +195,7 @@ func TestCertificatesComeInThreeForms(t *testing.T) {
 		"nothing": "", "blanks": " \n", "two blocks": block + block, "another type": strings.ReplaceAll(block, "CERTIFICATE", "PUBLIC KEY"),
 		"headers":        strings.Replace(block, "-----\n", "-----\nProc-Type: 4,ENCRYPTED\n\n", 1),
 		"text before it": "subject\n" + block, "text behind it": block + "x", "Base64 of the URL": strings.NewReplacer("+", "-", "/", "_").Replace(text) + "-_",
-		"unpadded": strings.TrimRight(text, "=") + "A", "a word": "hello", "20 KiB": strings.Repeat("A", 20<<10),
+		"unpadded": text[:len(text)-1], "a word": "hello", "20 KiB": strings.Repeat("A", 20<<10),
 	} {
 		if got, err := applepay.DecodeCertificate(in); !errors.Is(err, applepay.ErrCertificate) || got != nil {
 			t.Errorf("%s: %v", what, err)

@@ -2,6 +2,7 @@ package applepay
 
 import (
 	"crypto/ecdh"
+	"time"
 
 	"github.com/issuant/issuant/internal/evecc"
 )
@@ -26,4 +27,9 @@ func Cached(c *Chain) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.good)
+}
+
+// KeyOf returns the leaf's key of certificates that are good.
+func KeyOf(c *Chain, certificates [][]byte, now time.Time) (*ecdh.PublicKey, error) {
+	return c.key(certificates, now)
 }

@@ -20,5 +20,6 @@ const (
 
 	maxRoots       = 16
 	maxCachedChain = 16
-	maxMemberText  = 64 // of networkName, productType, version
+	maxMemberText  = 64 // of networkName, productType, version, and of a format's name
+	maxFormats     = 8
 )

@@ -29,9 +29,9 @@ const (
 func (f Form) String() string {
 	switch f {
 	case PlainPAN:
-		return "apple-plain-pan"
+		return "apple_plain_pan"
 	case UnverifiedEncryptedPAN:
-		return "unverified-apple-encrypted-pan"
+		return "unverified_apple_encrypted_pan"
 	}
 	return fmt.Sprintf("form_%d", uint8(f))
 }
@@ -53,6 +53,11 @@ type Network struct {
 	PrefixDigits int         // of primaryAccountNumberPrefix, 6 to 10; required in UnverifiedEncryptedPAN
 	ProductType  ProductType // productType; required for Mastercard in UnverifiedEncryptedPAN
 	Version      string      // version: "1"; the same
+}
+
+// formats names all that is built for the network.
+func (n *Network) formats() []string {
+	return append([]string{"apple_ev_ecc_v2", n.Form.String()}, n.Activation.Formats(n.Form == UnverifiedEncryptedPAN)...)
 }
 
 func (n *Network) check(name card.Network) error {

@@ -1,7 +1,7 @@
 // The receiver's side of wallet payloads, with Node.js alone: reads one JSON object a
 // line, opens what is in it, and writes one JSON object a line. Written from the
 // formats' descriptions; it shares nothing with the Go code that it tries.
-import { createDecipheriv, createHash, createPrivateKey, createPublicKey, constants, privateDecrypt, verify } from "node:crypto";
+import { createDecipheriv, createECDH, createHash, createPrivateKey, createPublicKey, constants, privateDecrypt, verify } from "node:crypto";
 import { createInterface } from "node:readline";
 
 const fail = (why) => { throw new Error(why); };
@@ -69,9 +69,48 @@ function mastercard({ payload, base64, key, tavKey, pan, mmyy }) {
   return out;
 }
 
+// Visa's MBPAC and MBPAD under two-key Triple DES, with the layout of UnverifiedVDSP.
+function mbp(text, type, wsd) {
+  const m = /^([A-Z]+)-1-FK-123456\.1--TDEA-((?:[0-9A-F]{16})+)$/.exec(text) ?? fail("outer form");
+  if (m[1] !== type) fail("type");
+  const k = Buffer.from(wsd, "hex");
+  const d = createDecipheriv("des-ede3-cbc", Buffer.concat([k, k.subarray(0, 8)]), Buffer.alloc(8)).setAutoPadding(false);
+  const block = Buffer.concat([d.update(Buffer.from(m[2], "hex")), d.final()]).toString("latin1");
+  const inner = /^  [!-~]{4}(\d\d)(.*)$/.exec(block) ?? fail("inner form");
+  const length = Number(inner[1]);
+  if (!/^!{0,7}$/.test(inner[2].slice(length))) fail("padding");
+  return Object.fromEntries(inner[2].slice(0, length).split(";").map((f) => f.split("=")));
+}
+
+// Apple: EV_ECC_v2, the JSON in it, and the activation data beside it.
+function apple({ d, passData, ephemeral, activation, pan, mmyy, tavKey, wsd, cardKey }) {
+  const e = Buffer.from(ephemeral, "base64"), sealed = Buffer.from(passData, "base64");
+  if (e.length !== 65 || e[0] !== 4) fail("ephemeral key");
+  const own = createECDH("prime256v1");
+  own.setPrivateKey(Buffer.from(d, "hex"));
+  const z = own.computeSecret(e);
+  if (z.length !== 32) fail("Z");
+  const info = Buffer.concat([Buffer.from([13]), Buffer.from("id-aes256-GCM"), Buffer.from("Apple"), e]);
+  const k = createHash("sha256").update(Buffer.from("00000001", "hex")).update(z).update(info).digest();
+  const plaintext = gcm(256, k, Buffer.alloc(12), sealed.subarray(0, -16), sealed.subarray(-16), Buffer.alloc(0)).toString("utf8");
+  const v = JSON.parse(plaintext);
+  const out = { plaintext, nonce: ephemeral, zeros: [e[1], e[33], z[0]].map((b) => b === 0).join() };
+  const act = Buffer.from(activation, "base64").toString("utf8"), card = v.encryptedPrimaryAccountNumber;
+  if (act.startsWith("MBPAC")) {
+    const a = mbp(act, "MBPAC", wsd);
+    if (a.nonce !== v.nonce || !/^[0-9A-Z]{6}$/.test(a.authcode) || Object.keys(a).length !== 2) fail("MBPAC " + JSON.stringify(a));
+    out.authCode = a.authcode;
+    if (card) out.inner = mbp(Buffer.from(card, "base64").toString("ascii"), "MBPAD", wsd);
+  } else if (act.startsWith("{")) {
+    out.tav = tav(act, publics(tavKey), pan, mmyy);
+    if (card) out.inner = JSON.parse(envelope(typeof card === "string" ? JSON.parse(Buffer.from(card, "base64").toString("utf8")) : card, keys(cardKey)).toString("utf8"));
+  } else fail("activation data");
+  return out;
+}
+
 const memo = (f) => { const m = new Map(); return (k) => m.get(k) ?? (m.set(k, f(k)), m.get(k)); };
 const keys = memo(createPrivateKey), publics = memo(createPublicKey);
-const formats = { visa, mastercard, tav: (l) => ({ tav: tav(l.json, publics(l.key), l.pan, l.mmyy, l.reference) }) };
+const formats = { visa, mastercard, apple, tav: (l) => ({ tav: tav(l.json, publics(l.key), l.pan, l.mmyy, l.reference) }) };
 for await (const line of createInterface({ input: process.stdin })) {
   const l = JSON.parse(line);
   console.log(JSON.stringify(formats[l.format](l)));

@@ -63,6 +63,38 @@ func TestMBPIsWhatItWas(t *testing.T) {
 	}
 }
 
+// TestMBPVectors runs the cases that were written in Python.
+func TestMBPVectors(t *testing.T) {
+	setup, cases := provisiontest.LoadApple(t, "/testdata/vectors/provision_apple.json")
+	ran := 0
+	for _, c := range cases {
+		if c.In.Do != "mbpac" && c.In.Do != "mbpad" {
+			continue
+		}
+		ran++
+		mbpac, mbpad := newMBP(t, visa.MBPOptions{Key: wsdKey(t, setup.WSD), KeySetID: setup.KeySetID, Layout: visa.UnverifiedVDSP()})
+		visa.Draw(c.In.Random, mbpac, mbpad)
+		now := time.UnixMilli(c.NowMS)
+		var got []byte
+		var err error
+		if c.In.Do == "mbpac" {
+			got, err = mbpac.UnsafeBuild(c.In.Nonce, secret.NewText(c.In.AuthCode), now)
+		} else {
+			pan, wrong := secret.ParsePAN(c.In.PAN)
+			if wrong != nil {
+				t.Fatal(wrong)
+			}
+			got, err = mbpad.UnsafeBuild(&card.Card{PAN: pan, Expiry: card.Expiry{Year: c.In.Year, Month: c.In.Month}}, now)
+		}
+		if code.Of(err).String() != c.Expect || string(got) != c.Want.Text {
+			t.Errorf("%s: %s %v", c.ID, got, err)
+		}
+	}
+	if ran < 6 {
+		t.Errorf("only %d cases", ran)
+	}
+}
+
 // blocks is a device that shows what it would have to encrypt.
 type blocks struct{ seen *[]byte }
 
