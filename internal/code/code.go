@@ -39,6 +39,13 @@ const (
 	UnknownRoute Code = 215
 	Decryption   Code = 216 // an encrypted message cannot be opened
 
+	// Of grants, without which no wallet payload is built.
+	NoGrant     Code = 218 // there is none, or the text is none
+	GrantForged Code = 219 // it is not signed by a key that makes grants for this place
+	GrantTime   Code = 220 // it is not good yet, or not any more
+	GrantBound  Code = 221 // it is for another card, network, wallet, account, device or nonce
+	GrantSpent  Code = 222 // it was used before
+
 	// 3xx: the operator acts.
 	Config       Code = 300
 	NoKey        Code = 301 // no such key in the ring
@@ -70,6 +77,8 @@ const (
 	KeySpent  Code = 329 // a data key has sealed as much as it may
 
 	Activation Code = 330 // what makes a wallet's activation data failed, or gave nothing that can be used
+	PANSource  Code = 333 // the source of card numbers failed, or has another card
+	GrantKey   Code = 334 // a key cannot sign grants
 
 	WASMFile    Code = 363 // a file is no WebAssembly module, or a damaged one
 	Snapshot    Code = 364 // a module cannot be written with its pack loaded, or such a module is damaged
@@ -114,6 +123,9 @@ const (
 	CardExpired Code = 434 // the card has expired
 	Network     Code = 435 // no payload is built for that network
 	Validity    Code = 436 // a payload would be valid for too long, or in the past
+	NotGranted  Code = 437 // a decision that permits no wallet payload
+	StepUpProof Code = 438 // a message does not prove that the step-up was passed
+	GrantFacts  Code = 439 // what was decided on is not what a payload is asked for
 
 	// Of requests of Apple Pay.
 	Certificate Code = 440 // a certificate is of another kind, out of date, or leads to no pinned root
@@ -170,6 +182,8 @@ var names = map[Code]string{
 	FIPS:     "fips",
 	Outgoing: "outgoing", Field: "field", Country: "country", Expiry: "expiry", CardExpired: "card_expired",
 	Network: "network", Validity: "validity",
+	NoGrant: "no_grant", GrantForged: "grant_forged", GrantTime: "grant_time", GrantBound: "grant_bound", GrantSpent: "grant_spent",
+	PANSource: "pan_source", GrantKey: "grant_key", NotGranted: "not_granted", StepUpProof: "step_up_proof", GrantFacts: "grant_facts",
 
 	Activation: "activation", Certificate: "certificate", Nonce: "nonce", NonceSpent: "nonce_spent",
 	Scheme: "scheme", AuthCode: "auth_code",

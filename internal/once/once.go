@@ -13,6 +13,10 @@ import (
 // ErrFull is what a full memory answers: it never forgets early.
 var ErrFull = errors.New("once: the memory is full")
 
+// ErrPast is the answer for a key whose end is not after that of one that was let go of:
+// the clock was set back, and nobody knows any more whether it was spent.
+var ErrPast = errors.New("once: keys of that time are forgotten")
+
 // Memory keeps keys until their instants. It is safe for concurrent use; New makes one.
 // It reads no clock: what has ended is let go of when a later instant is given.
 type Memory struct {
@@ -21,6 +25,7 @@ type Memory struct {
 	mu    sync.Mutex
 	spent map[string]bool
 	ends  ends
+	floor time.Time // the last end that was let go of
 }
 
 // New returns a memory of at most max keys.
@@ -28,7 +33,7 @@ func New(max int) *Memory { return &Memory{max: max, spent: map[string]bool{}} }
 
 // Spend inserts key, atomically and once: first is true for the one call that did. The
 // key is kept while now is not after until. An
-// error is ErrFull, or that of ctx.
+// error is ErrFull, ErrPast, or that of ctx.
 func (m *Memory) Spend(ctx context.Context, key string, until, now time.Time) (first bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
@@ -36,10 +41,15 @@ func (m *Memory) Spend(ctx context.Context, key string, until, now time.Time) (f
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(m.ends) > 0 && m.ends[0].at.Before(now) {
-		delete(m.spent, heap.Pop(&m.ends).(end).key)
+		e := heap.Pop(&m.ends).(end)
+		delete(m.spent, e.key)
+		m.floor = e.at
 	}
 	if m.spent[key] {
 		return false, nil
+	}
+	if !until.After(m.floor) {
+		return false, ErrPast
 	}
 	if len(m.spent) >= m.max {
 		return false, ErrFull
