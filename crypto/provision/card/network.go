@@ -15,10 +15,24 @@ type Builder interface {
 type BuilderFunc func(c *Card, w *Wallet, now time.Time) ([]byte, error)
 
 // UnsafeBuild calls f.
-func (f BuilderFunc) UnsafeBuild(c *Card, w *Wallet, now time.Time) ([]byte, error) { return f(c, w, now) }
+func (f BuilderFunc) UnsafeBuild(c *Card, w *Wallet, now time.Time) ([]byte, error) {
+	return f(c, w, now)
+}
 
 // Networks is a builder for each network that an issuer offers.
 type Networks map[Network]Builder
+
+// Formats names what the network's builder makes, for a record: what the builder's own
+// method Formats() []string says, or the network's name and "-private".
+func (n Networks) Formats(network Network) []string {
+	switch b := n[network].(type) {
+	case nil:
+		return nil
+	case interface{ Formats() []string }:
+		return b.Formats()
+	}
+	return []string{string(network) + "-private"}
+}
 
 // UnsafeBuild lets the network's builder work; a network that has none is a *FieldError
 // around ErrNetwork.

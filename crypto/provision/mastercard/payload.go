@@ -70,6 +70,18 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 	return &Payload{o}, nil
 }
 
+// Formats names what is built, for a record.
+func (p *Payload) Formats() []string {
+	shape := "mastercard-card-info"
+	if p.o.Shape == UnverifiedShapeFundingAccount {
+		shape = "unverified-mastercard-funding-account"
+	}
+	if p.o.TAV == nil {
+		return []string{shape}
+	}
+	return []string{shape, p.o.TAV.o.Format.String()}
+}
+
 // UnsafeBuild returns, without asking for a Grant, the payload's JSON for a card: Samsung Pay takes it so, Google Pay as
 // Encode writes it. Nothing in it names the wallet instance. Errors are those of
 // card.Card.Check, a *card.FieldError for a field beyond MDES's limits (a name of more

@@ -54,6 +54,15 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 	return &Payload{o}, nil
 }
 
+// Formats names what is built, for a record.
+func (p *Payload) Formats() []string {
+	switch p.o.Intent {
+	case UnverifiedIntentCrossUser, UnverifiedIntentCrossDevice:
+		return []string{"unverified-visa-payload-" + strings.ToLower(strings.ReplaceAll(string(p.o.Intent), "_", "-"))}
+	}
+	return []string{"visa-payload"}
+}
+
 // UnsafeBuild returns, without asking for a Grant, the compact JWE for a card and a wallet instance, as bytes for the
 // phone; processors that want another Base64 around it add that themselves. Each call
 // makes new keys: a payload is for one attempt, and must not be kept.

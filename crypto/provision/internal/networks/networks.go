@@ -32,27 +32,43 @@ func New(o Options) (n card.Networks, wrong string) {
 		if (&card.Wallet{RequestorID: o.VisaRequestorID}).CheckRequestor("") != nil {
 			return nil, "VisaRequestorID is not 11 digits"
 		}
-		n[card.Visa] = card.BuilderFunc(func(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
-			var own card.Wallet
-			if w != nil {
-				own = *w
-			}
-			own.RequestorID = o.VisaRequestorID
-			token, err := o.Visa.UnsafeBuild(c, &own, now)
-			return []byte(token), err
-		})
+		n[card.Visa] = ofVisa{o.Visa, o.VisaRequestorID}
 	}
 	if o.Mastercard != nil {
-		n[card.Mastercard] = card.BuilderFunc(func(c *card.Card, _ *card.Wallet, now time.Time) ([]byte, error) {
-			payload, err := o.Mastercard.UnsafeBuild(c, now)
-			if err == nil && o.MastercardBase64 {
-				payload = []byte(mastercard.Encode(payload))
-			}
-			return payload, err
-		})
+		n[card.Mastercard] = ofMastercard{o.Mastercard, o.MastercardBase64}
 	}
 	if len(n) == 0 {
 		return nil, "no network is configured"
 	}
 	return n, ""
+}
+
+type ofVisa struct {
+	*visa.Payload
+	requestorID string
+}
+
+// UnsafeBuild implements card.Builder.
+func (v ofVisa) UnsafeBuild(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+	var own card.Wallet
+	if w != nil {
+		own = *w
+	}
+	own.RequestorID = v.requestorID
+	token, err := v.Payload.UnsafeBuild(c, &own, now)
+	return []byte(token), err
+}
+
+type ofMastercard struct {
+	*mastercard.Payload
+	base64 bool
+}
+
+// UnsafeBuild implements card.Builder.
+func (m ofMastercard) UnsafeBuild(c *card.Card, _ *card.Wallet, now time.Time) ([]byte, error) {
+	payload, err := m.Payload.UnsafeBuild(c, now)
+	if err == nil && m.base64 {
+		payload = []byte(mastercard.Encode(payload))
+	}
+	return payload, err
 }
