@@ -47,6 +47,10 @@ type Decision struct {
 
 	Cost  int64
 	Lists []ListDigest
+
+	// provision is what a Granter goes by: the engine alone sets it, so that a Decision
+	// that was put together by hand, or changed afterwards, permits nothing more.
+	provision *provisioning
 }
 
 // RuleHit is one rule that hit.

@@ -53,6 +53,8 @@ type fields struct {
 	walletRecommendation, tokenChannel int
 
 	cardBIN, cardRef, requestorID, requestor, deviceRef int // of the kill switch
+
+	kind, network, accountRef int // of a decision to build a payload
 }
 
 type methodField struct {
@@ -121,6 +123,7 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
 		cardBIN: -1, cardRef: -1, requestorID: -1, requestor: -1, deviceRef: -1,
+		kind: -1, network: -1, accountRef: -1,
 	}}
 	if s.Name() == "event" && s.Version() == 1 {
 		l.on.cardStatus, l.on.cardStage = at("card.status", rules.String), at("card.stage", rules.String)
@@ -130,6 +133,8 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		l.on.cardBIN, l.on.cardRef = at("card.bin", rules.String), at("card.ref", rules.String)
 		l.on.requestorID, l.on.requestor = at("token.requestor_id", rules.String), at("token.requestor", rules.String)
 		l.on.deviceRef = at("device.ref", rules.String)
+		l.on.kind, l.on.network = at("kind", rules.String), at("token.network", rules.String)
+		l.on.accountRef = at("wallet.account_ref", rules.String)
 	}
 	for _, m := range e.methods {
 		l.methods = append(l.methods, methodField{m, at(m.AgeFact, rules.Int)})
@@ -186,6 +191,7 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	j.greenRequires()
 	j.join(j.man.Default, kindDefault, ReasonDefault)
 	j.finish()
+	j.provisioning()
 	d = j.d
 	j.release() // not after a panic: what broke is not used again
 	return d

@@ -35,6 +35,12 @@ var (
 	ErrObservation = code.New(code.Store, "engine: an observation cannot be read")
 	// ErrDeadline: the time for an answer has passed.
 	ErrDeadline = code.New(code.Deadline, "engine: the deadline has passed")
+	// ErrNotGranted: the decision permits no wallet payload.
+	ErrNotGranted = code.New(code.NotGranted, "engine: the decision permits no wallet payload")
+	// ErrStepUpProof: a message does not prove that the decision's step-up was passed.
+	ErrStepUpProof = code.New(code.StepUpProof, "engine: the step-up is not proven")
+	// ErrGrantFacts: what a payload is asked for is not what was decided on.
+	ErrGrantFacts = code.New(code.GrantFacts, "engine: a payload is asked for something else than was decided on")
 	// ErrInternal: our own mistake.
 	ErrInternal = code.New(code.Internal, "engine: internal error")
 )

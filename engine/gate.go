@@ -418,6 +418,7 @@ func (g *Gate) encodeSafely(ev *Event, d *Decision) (r Reply, err error) {
 func asSystemError(d *Decision, why error) *Decision {
 	out := *d
 	out.Outcome, out.SystemError, out.ActionCode, out.StepUp = rules.Red, true, actionSystemError, nil
+	out.provision = nil
 	out.Degraded = append(append([]Degradation(nil), d.Degraded...), Degradation{Code: code.Of(why).String()})
 	return &out
 }

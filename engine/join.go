@@ -233,6 +233,13 @@ func (j *joiner) walletFloor() {
 		j.d.Floor = rules.Red
 	case "step_up":
 		j.d.Floor = rules.Yellow
+	case "none":
+		// Before a payload there is no token, so no wallet has spoken: whoever asks says
+		// so. That nothing is said at all stays yellow, or a decline could be taken away.
+		if j.text(j.on.kind) == eventProvision {
+			break
+		}
+		fallthrough
 	default:
 		if j.text(j.on.tokenChannel) != "merchant" {
 			j.d.Floor = rules.Yellow

@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/issuant/issuant/internal/grant"
+)
 
 // Bounds, all inclusive, and defaults.
 const (
@@ -16,6 +20,11 @@ const (
 	DefaultKeep      = 10 * time.Minute // for which a memory keeps a message, from its issue on
 	DefaultMaxMemory = 1 << 18          // messages in a memory
 	MinMaxMemory     = 16
+
+	MaxGrantLife    = grant.MaxLife    // for which a grant is good after its decision: 5 min
+	DefaultSkew     = 60 * time.Second // by which clocks of those who prove step-ups may differ
+	MaxSkew         = 10 * time.Minute
+	MaxStepUpResult = 4096 // bytes of a StepUpResult
 
 	DefaultMaxWindow   = 1 << 20 // events in a window
 	MaxObservationText = 4096    // bytes of a text in an encoded observation
