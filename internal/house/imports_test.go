@@ -50,7 +50,7 @@ func packages(t *testing.T) map[string]pkg {
 var guest = []string{
 	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck", "internal/jwa", "internal/sfv",
 	"rules", "crypto/secret", "crypto/keyring", "crypto/jose", "crypto/webhook",
-	"crypto/outbound", "crypto/provision/card", "crypto/provision/mastercard", "crypto/provision/visa",
+	"crypto/outbound", "internal/grant", "crypto/provision", "crypto/provision/card", "crypto/provision/mastercard", "crypto/provision/visa",
 	"crypto/provision/googlepay", "crypto/provision/samsungpay",
 	"engine", "engine/wire/pismo",
 	"crypto/trust",

@@ -22,6 +22,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/source"
 	"github.com/issuant/issuant/crypto/outbound"
+	"github.com/issuant/issuant/crypto/provision"
 	"github.com/issuant/issuant/crypto/provision/applepay"
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/provision/googlepay"
@@ -32,6 +33,7 @@ import (
 	"github.com/issuant/issuant/crypto/seal"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
+	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/enginetest"
 	"github.com/issuant/issuant/engine/wire/pismo"
 	"github.com/issuant/issuant/internal/testkey"
@@ -212,6 +214,9 @@ func values(t *testing.T) (map[string]any, []plant) {
 	mbpad, err := visa.NewUnverifiedMBPAD(mbpOptions)
 	must(err)
 	code := secret.NewText("planted-text")
+	granterOptions := engine.GranterOptions{Refs: refs}
+	granter, err := engine.NewGranter(granterOptions)
+	must(err)
 	stripe, ok := webhook.Preset("stripe")
 	if !ok {
 		t.Fatal("there is no preset stripe")
@@ -225,10 +230,12 @@ func values(t *testing.T) (map[string]any, []plant) {
 		"applepay.ActivationInput":   &applepay.ActivationInput{Card: &cards, AuthCode: code},
 		"applepay.MastercardOptions": applepay.MastercardOptions{TAV: tav, EncryptedPAN: mc}, "applepay.VisaOptions": applepay.VisaOptions{MBPAC: mbpac, MBPAD: mbpad},
 		"applepay.PassData": &applepay.PassData{AuthCode: code},
-		"applepay.Request":  &applepay.Request{AuthCode: code},
-		"visa.MBPAC":        mbpac, "visa.MBPAD": mbpad, "visa.MBPOptions": mbpOptions,
-		"card.Card": cards, "enginetest.PismoSender": sender, "googlepay.Options": googlepay.Options{Visa: visaPayload, Mastercard: mc}, "samsungpay.Options": samsungpay.Options{Visa: visaPayload, Mastercard: mc},
+		"applepay.Request":  &applepay.Request{AuthCode: code}, "applepay.Target": applepay.Target{Request: &applepay.Request{AuthCode: code}},
+		"visa.MBPAC": mbpac, "visa.MBPAD": mbpad, "visa.MBPOptions": mbpOptions,
 		"profile.Inputs": profile.Inputs{Card: &cards, AuthCode: secret.NewText("planted-text")},
+		"engine.Granter": granter, "engine.GranterOptions": granterOptions,
+		"provision.Ports": provision.Ports{Cards: provision.NewCards(map[string]card.Card{"r": cards}), Refs: refs},
+		"card.Card":       cards, "enginetest.PismoSender": sender, "googlepay.Options": googlepay.Options{Visa: visaPayload, Mastercard: mc}, "samsungpay.Options": samsungpay.Options{Visa: visaPayload, Mastercard: mc},
 		"keyring.Device": device, "keyring.Key": key, "keyring.Live": keyring.NewLive(ring), "keyring.Private": private, "keyring.Ring": ring,
 		"mastercard.Payload": mc, "mastercard.PayloadOptions": mcOptions, "mastercard.TAV": tav, "mastercard.TAVOptions": tavOptions,
 		"outbound.MLE": mle, "outbound.MLEOptions": mleOptions, "outbound.OAuth1": oauth, "pismo.Codec": codec, "pismo.Config": config,
