@@ -8,8 +8,8 @@ set -eu
 flavour=$1
 out=$2
 case $flavour in
-verify) tags=issuant_verify,issuant_nocurves ;;
-decide) tags=issuant_decide,issuant_nocurves ;;
+verify) tags=issuant_verify,issuant_lean ;;
+decide) tags=issuant_decide,issuant_lean ;;
 full) tags=issuant_full ;;
 *) echo "build.sh: the flavour is verify, decide or full, not $flavour" >&2; exit 2 ;;
 esac

@@ -2,9 +2,6 @@ package jose
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -30,13 +27,33 @@ const (
 	HS512 = "HS512"
 )
 
-// SignatureAlgorithms returns the names above, in that order; the caller owns the slice.
+// SignatureAlgorithms returns the names above that this build holds, in that order;
+// the caller owns the slice.
 func SignatureAlgorithms() []string {
-	names := make([]string, len(signatures))
+	names := make([]string, 0, len(signatures))
 	for i := range signatures {
-		names[i] = signatures[i].name
+		if signatures[i].linked() {
+			names = append(names, signatures[i].name)
+		}
 	}
 	return names
+}
+
+// Linked returns nil for a signature algorithm that this build holds, else an error
+// that unwraps to ErrAlgorithm (no such algorithm) or ErrAbsent.
+func Linked(alg string) error {
+	s := signatureOf(alg)
+	switch {
+	case s == nil:
+		return ErrAlgorithm
+	case !s.linked():
+		return ErrAbsent
+	}
+	return nil
+}
+
+func (s *signature) linked() bool {
+	return hasCurves || s.family != familyECDSA && s.family != familyEd25519
 }
 
 type family uint8
@@ -69,22 +86,10 @@ var signatures = [...]signature{
 	{name: ES256, family: familyECDSA, hash: crypto.SHA256, size: 64},
 	{name: ES384, family: familyECDSA, hash: crypto.SHA384, size: 96},
 	{name: ES512, family: familyECDSA, hash: crypto.SHA512, size: 132},
-	{name: EdDSA, family: familyEd25519, size: ed25519.SignatureSize},
+	{name: EdDSA, family: familyEd25519, size: 64},
 	{name: HS256, family: familyHMAC, hash: crypto.SHA256, size: 32},
 	{name: HS384, family: familyHMAC, hash: crypto.SHA384, size: 48},
 	{name: HS512, family: familyHMAC, hash: crypto.SHA512, size: 64},
-}
-
-// curve is asked for when it is needed, not kept in the table: a program that only
-// verifies RS256 then does not carry the curves.
-func (s *signature) curve() elliptic.Curve {
-	switch s.name {
-	case ES256:
-		return elliptic.P256()
-	case ES384:
-		return elliptic.P384()
-	}
-	return elliptic.P521()
 }
 
 // signatureOf returns nil for a name that is not above, byte for byte.
@@ -116,7 +121,7 @@ func appendDigest(buf []byte, h crypto.Hash, input []byte) []byte {
 
 // CheckKey returns nil when key can be used with a signature algorithm: to verify a
 // public key or, for HS256 to HS512, a secret or MACer. Else an error that unwraps to
-// ErrAlgorithm (no such algorithm) or ErrKey (of another kind, or weak).
+// ErrAlgorithm (no such algorithm), ErrKey (of another kind, or weak) or ErrAbsent.
 func CheckKey(alg string, key any) error {
 	s := signatureOf(alg)
 	if s == nil {
@@ -133,16 +138,8 @@ func (s *signature) check(key any) error {
 			return badKey(notRSA)
 		}
 		return checkRSA(pub)
-	case familyECDSA:
-		pub, ok := key.(*ecdsa.PublicKey)
-		//lint:ignore SA1019 a key without coordinates would make the standard library panic
-		if !ok || pub == nil || pub.Curve != s.curve() || pub.X == nil || pub.Y == nil {
-			return badKey("it is not a key on the curve of " + s.name)
-		}
-	case familyEd25519:
-		if pub, ok := key.(ed25519.PublicKey); !ok || len(pub) != ed25519.PublicKeySize {
-			return badKey("it is not an Ed25519 key")
-		}
+	case familyECDSA, familyEd25519:
+		return s.checkCurve(key)
 	case familyHMAC:
 		switch k := key.(type) {
 		case secret.Bytes:

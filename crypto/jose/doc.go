@@ -31,4 +31,7 @@
 // look like is said where they are made. With GODEBUG=fips140=only signatures work,
 // and JWE is refused with [ErrFIPS]: its nonces come from the message, which that
 // mode forbids. Nothing here reads a clock; Sign and Seal draw from crypto/rand.
+//
+// A build with the tag issuant_lean holds RS, PS and HS signatures and verifies alone:
+// the other algorithms are [ErrAbsent] there, and Sign, Seal and JWE do not exist.
 package jose

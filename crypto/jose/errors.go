@@ -23,6 +23,10 @@ var (
 	// device's own error is wrapped beside it.
 	ErrSigner = code.New(code.KeySource, "jose: key did not sign")
 
+	// ErrAbsent: this build was made without the algorithm (tag issuant_lean, as in the
+	// small flavours of the WASM module).
+	ErrAbsent = code.New(code.AlgorithmAbsent, "jose: this build does not hold the algorithm; take the full flavour")
+
 	// ErrFIPS: the process runs with GODEBUG=fips140=only, in which this is not offered.
 	ErrFIPS = code.New(code.FIPS, "jose: not offered in FIPS 140-only mode")
 )

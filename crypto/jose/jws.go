@@ -2,14 +2,11 @@ package jose
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
-	"math/big"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -172,11 +169,8 @@ func (s *signature) verify(key any, input, room, sig []byte) error {
 	}
 	ok := false
 	switch s.family {
-	case familyECDSA:
-		r, t := new(big.Int).SetBytes(sig[:s.size/2]), new(big.Int).SetBytes(sig[s.size/2:])
-		ok = ecdsa.Verify(key.(*ecdsa.PublicKey), appendDigest(room, s.hash, input), r, t)
-	case familyEd25519:
-		ok = ed25519.Verify(key.(ed25519.PublicKey), input, sig)
+	case familyECDSA, familyEd25519:
+		ok = s.verifyCurve(key, input, room, sig)
 	case familyHMAC:
 		mac, err := s.appendMAC(room, key, input)
 		if err != nil {

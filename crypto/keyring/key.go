@@ -2,12 +2,8 @@ package keyring
 
 import (
 	"crypto"
-	"crypto/ecdh"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rsa"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -141,28 +137,13 @@ func (k *Key) Kind() string {
 }
 
 func publicKind(pub crypto.PublicKey) string {
-	switch pub := pub.(type) {
-	case *rsa.PublicKey:
+	if pub, ok := pub.(*rsa.PublicKey); ok {
 		if pub != nil && pub.N != nil {
 			return fmt.Sprintf("rsa-%d", pub.N.BitLen())
 		}
-	case *ecdsa.PublicKey:
-		// The curves are told by name, not by comparing, which would link them all.
-		if pub == nil || pub.Curve == nil {
-			return ""
-		}
-		switch name := pub.Params().Name; name {
-		case "P-256", "P-384", "P-521":
-			return "ec-" + strings.ToLower(name)
-		}
-	case ed25519.PublicKey:
-		return "ed25519"
-	case *ecdh.PublicKey:
-		if name, ok := pub.Curve().(fmt.Stringer); ok {
-			return "ecdh-" + strings.ToLower(name.String())
-		}
+		return ""
 	}
-	return ""
+	return curveKind(pub)
 }
 
 // complete fills in the public half of a key pair.

@@ -2,8 +2,6 @@ package keyring
 
 import (
 	"crypto"
-	"crypto/ecdh"
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"fmt"
 	"io"
@@ -21,8 +19,11 @@ type Private struct{ open func() any }
 // An error wraps ErrKind.
 func NewPrivate(key any) (Private, error) {
 	switch key.(type) {
-	case crypto.Signer, crypto.Decrypter, ecdh.KeyExchanger:
+	case crypto.Signer, crypto.Decrypter:
 	default:
+		if agrees(key) {
+			break
+		}
 		return Private{}, fmt.Errorf("%w: it neither signs nor decrypts nor agrees on keys", ErrKind)
 	}
 	p := Private{func() any { return key }}
@@ -45,13 +46,10 @@ func (p Private) Reveal() any {
 
 // Public returns the public half; nil for the zero Private.
 func (p Private) Public() crypto.PublicKey {
-	switch key := p.Reveal().(type) {
-	case interface{ Public() crypto.PublicKey }:
+	if key, ok := p.Reveal().(interface{ Public() crypto.PublicKey }); ok {
 		return key.Public()
-	case ecdh.KeyExchanger:
-		return key.PublicKey()
 	}
-	return nil
+	return agreedPublic(p.Reveal())
 }
 
 // Signer returns the key as a signer that does not print either. An error wraps
@@ -71,22 +69,6 @@ func (p Private) Decrypter() (crypto.Decrypter, error) {
 		return nil, fmt.Errorf("%w: it does not decrypt", ErrKind)
 	}
 	return decrypter{p}, nil
-}
-
-// KeyExchanger returns the key for ECDH; an ECDSA key in memory is turned into one.
-// An error wraps ErrKind.
-func (p Private) KeyExchanger() (ecdh.KeyExchanger, error) {
-	switch key := p.Reveal().(type) {
-	case *ecdsa.PrivateKey:
-		agree, err := key.ECDH()
-		if err != nil {
-			return nil, fmt.Errorf("%w: its curve is not one of ECDH", ErrKind)
-		}
-		return exchanger{Private{func() any { return agree }}}, nil
-	case ecdh.KeyExchanger:
-		return exchanger{p}, nil
-	}
-	return nil, fmt.Errorf("%w: it does not agree on keys", ErrKind)
 }
 
 const hiddenPrivate = "[private key]"
@@ -120,17 +102,4 @@ func (d decrypter) Decrypt(rand io.Reader, ciphertext []byte, opts crypto.Decryp
 		return nil, fmt.Errorf("%w: only RSA-OAEP is allowed here", ErrKind)
 	}
 	return d.Reveal().(crypto.Decrypter).Decrypt(rand, ciphertext, opts)
-}
-
-type exchanger struct{ Private }
-
-// PublicKey implements ecdh.KeyExchanger.
-func (e exchanger) PublicKey() *ecdh.PublicKey { return e.Reveal().(ecdh.KeyExchanger).PublicKey() }
-
-// Curve implements ecdh.KeyExchanger.
-func (e exchanger) Curve() ecdh.Curve { return e.Reveal().(ecdh.KeyExchanger).Curve() }
-
-// ECDH implements ecdh.KeyExchanger.
-func (e exchanger) ECDH(remote *ecdh.PublicKey) ([]byte, error) {
-	return e.Reveal().(ecdh.KeyExchanger).ECDH(remote)
 }

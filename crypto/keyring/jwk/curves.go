@@ -1,4 +1,4 @@
-//go:build !issuant_nocurves
+//go:build !issuant_lean
 
 package jwk
 

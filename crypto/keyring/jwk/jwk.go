@@ -2,7 +2,7 @@
 // become a keyring.Key. It stands apart from package source, which reads files and
 // fetches, so that programs without either can read keys.
 //
-// A build with the tag issuant_nocurves reads RSA and symmetric keys alone: keys of
+// A build with the tag issuant_lean reads RSA and symmetric keys alone: keys of
 // the kinds EC and OKP are refused there, each with a reason that says so.
 package jwk
 
