@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // MaxBytes bounds what is read, inclusive: of key, token and certificate files.
@@ -72,14 +71,11 @@ func CheckTrusted(name string, groupToo bool) error {
 	if mode := st.Mode().Perm(); mode&mask != 0 && st.Mode()&fs.ModeSticky == 0 {
 		return fmt.Errorf("its mode is %04o: others may change what is trusted here; chmod go-w it", mode)
 	}
-	dir := filepath.Dir(name)
-	open := func(st fs.FileInfo) bool { return st.Mode().Perm()&0o002 != 0 && st.Mode()&fs.ModeSticky == 0 }
-	// Kubernetes mounts a ConfigMap as a folder of mode 0777, for reading alone.
-	if st, err := os.Stat(dir); err == nil && open(st) && !readOnly(dir) {
-		return fmt.Errorf("its folder %s has mode %04o: everybody may put another file in its place; chmod o-w it", dir, st.Mode().Perm())
-	}
-	return nil
+	return checkParent(name)
 }
+
+// open reports whether everybody may change what is in a folder.
+func open(st fs.FileInfo) bool { return st.Mode().Perm()&0o002 != 0 && st.Mode()&fs.ModeSticky == 0 }
 
 // ReadSmall reads a file of at most MaxBytes.
 func ReadSmall(name string) ([]byte, error) {
