@@ -86,13 +86,19 @@ const (
 	ProfileFile Code = 335 // a file that describes a payload's format is unusable
 	WalletFile  Code = 336 // a file that says which payloads are built with which keys is unusable
 	// Of the WASM module; the host's operator acts.
-	Entropy    Code = 350 // what encrypts waits for the host's randomness
-	Randomness Code = 351 // the host's random source is fixed, or repeats
-	Clock      Code = 352 // the instant is before the release was made, or beyond the year 9999
-	Handle     Code = 353 // no such pack or ring
-	Handles    Code = 354 // too many packs and rings
-	Flavour    Code = 355 // the module's flavour does not have this
-	Reentrant  Code = 356 // the module was called while it was answering a call
+	Entropy     Code = 350 // what encrypts waits for the host's randomness
+	Randomness  Code = 351 // the host's random source is fixed, or repeats
+	Clock       Code = 352 // the instant is before the release was made, or beyond the year 9999
+	Handle      Code = 353 // no such pack or ring
+	Handles     Code = 354 // too many packs and rings
+	Flavour     Code = 355 // the module's flavour does not have this
+	Reentrant   Code = 356 // the module was called while it was answering a call
+	Module      Code = 357 // a WASM module is not the one that may run here
+	ABI         Code = 358 // a WASM module or host of another major version of the ABI
+	WASMRuntime Code = 359 // the platform has no compiler for WASM
+	CacheDir    Code = 360 // the folder of compiled modules cannot be trusted
+	Fault       Code = 361 // a WASM instance trapped or answered nonsense, and was discarded
+	Closed      Code = 362 // a pool of instances is closed
 
 	// 4xx: bounds and data.
 	Decode       Code = 400 // a verified body cannot be decoded
@@ -169,6 +175,8 @@ var names = map[Code]string{
 	Host:       "host", Answer: "answer", ProvisionKey: "provision_key", Unverified: "unverified",
 
 	KeyKind: "key_kind", CheckValue: "check_value", Device: "device",
+
+	Module: "module", ABI: "abi", WASMRuntime: "wasm_runtime", CacheDir: "cache_dir", Fault: "fault", Closed: "closed",
 
 	Decode: "decode", Event: "event", Cost: "cost", Overflow: "overflow",
 	DivideByZero: "divide_by_zero", NotANumber: "not_a_number", Limit: "limit",

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +95,7 @@ func level(path string) (room string, n int) {
 		{"crypto/outbound", 3}, {"crypto/provision/profile/profilefile", 4}, {"crypto/provision", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},
 		{"wasm/abi", 1}, {"wasm/module", 8}, {"wasm/guest", 9},
+		{"wasm/host", 2},
 		{"store/storetest", 8}, {"store", 5}, {"cmd/issuant", 8},
 	} {
 		if path == r.prefix || strings.HasPrefix(path, r.prefix+"/") {
@@ -142,6 +144,21 @@ func TestOnlySealKnowsAge(t *testing.T) {
 			if strings.HasPrefix(imp, "filippo.io/age") && name != "crypto/seal" {
 				t.Errorf("%s imports %s", name, imp)
 			}
+		}
+	}
+}
+
+// TestHostLinksNoEngine: a service that only hosts the module links wasm/host and
+// wasm/abi, and of the rest what holds no engine: snapshots, secrets, small helpers.
+func TestHostLinksNoEngine(t *testing.T) {
+	p, ok := packages(t)["wasm/host"]
+	if !ok {
+		t.Fatal("wasm/host does not exist")
+	}
+	may := []string{"wasm/host", "wasm/abi", "wasm/snapshot", "crypto/secret"}
+	for _, dep := range p.Deps {
+		if name, ours := strings.CutPrefix(dep, module); ours && !slices.Contains(may, name) && !strings.HasPrefix(name, "internal/") {
+			t.Errorf("wasm/host links %s", dep)
 		}
 	}
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/issuant/issuant/engine/enginetest"
 	"github.com/issuant/issuant/engine/wire/pismo"
 	"github.com/issuant/issuant/internal/testkey"
+	"github.com/issuant/issuant/wasm/host"
 )
 
 // secretTypes are where secrets begin: types of ours and of others that hold one.
@@ -225,7 +226,15 @@ func values(t *testing.T) (map[string]any, []plant) {
 	hooks, err := webhook.NewSigner(signerOptions)
 	must(err)
 
+	// The least module that takes a ring: it answers issuant_ring with a handle.
+	wasm, err := base64.StdEncoding.DecodeString("AGFzbQEAAAABFgVgAABgAAF/YAF/AX9gAAF+YAF/AX4CAQADBQQBAgMEBQMBAAEHQwULaXNzdWFudF9hYmkAAAppc3N1YW50X2luAAEMaXNzdWFudF9pbmZvAAIMaXNzdWFudF9yaW5nAAMGbWVtb3J5AgAKIgQGAEGAgAQLBQBBgAgLCQBChICAgIAICwkAQpCAgICACAsLFwEAQcAACxAAAAAAeyJoYW5kbGUiOjh9")
+	must(err)
+	hostOptions := host.Options{Module: wasm, UnsafeAnyModule: true, Ring: secret.NewBytes(bytes)}
+	pool, err := host.Open(t.Context(), hostOptions)
+	must(err)
+
 	return map[string]any{
+		"host.Options": hostOptions, "host.Pool": pool, "host.Change": host.Change{Ring: secret.NewBytes(bytes)},
 		"applepay.Activation":        &applepay.Activation{AuthCode: code},
 		"applepay.ActivationInput":   &applepay.ActivationInput{Card: &cards, AuthCode: code},
 		"applepay.MastercardOptions": applepay.MastercardOptions{TAV: tav, EncryptedPAN: mc}, "applepay.VisaOptions": applepay.VisaOptions{MBPAC: mbpac, MBPAD: mbpad},

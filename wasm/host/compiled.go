@@ -1,0 +1,219 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/filemode"
+	"github.com/issuant/issuant/wasm/abi"
+)
+
+const (
+	pageSize = 64 << 10
+	maxPages = 1 << 16
+)
+
+// compiled is a module as machine code, with the wazero runtime that it belongs to.
+// Generations share it, one after another; the last one closes it.
+type compiled struct {
+	digest  string
+	runtime wazero.Runtime
+	cache   wazero.CompilationCache // nil without a CacheDir
+	module  wazero.CompiledModule
+	profile profile
+	users   int // generations; guarded by Pool.mu
+}
+
+// profile is what an instance is given besides memory. There is one that is right; tests
+// have those of other hosts, to see what the module makes of them.
+type profile struct {
+	// starts are called in turn, those that the module exports.
+	starts []string
+	config func(wazero.ModuleConfig) wazero.ModuleConfig
+	// deaf hosts know nothing of issuant_entropy.
+	deaf bool
+}
+
+// ours names everything, since wazero's defaults are a random source with a fixed seed and
+// clocks that stand in 2022. Files, arguments and environment are absent unless given.
+var ours = profile{starts: []string{abi.ExportInitialize}, config: func(c wazero.ModuleConfig) wazero.ModuleConfig {
+	return c.WithRandSource(rand.Reader).WithSysWalltime().WithSysNanotime()
+}}
+
+// newCompiled checks what a module is as far as that shows without running it.
+func newCompiled(ctx context.Context, module []byte, digest string, opt *Options, prof profile) (*compiled, error) {
+	c, err := compileIn(ctx, module, digest, opt, prof)
+	if err == nil || c == nil {
+		return c, err
+	}
+	// A file in the cache that was cut off makes wazero fail for good. The folder holds
+	// this module alone: without it the module compiles, unless it is the module's fault.
+	c.close(ctx)
+	if rm := os.RemoveAll(filepath.Join(opt.CacheDir, digest)); rm != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCacheDir, rm)
+	}
+	if c, err = compileIn(ctx, module, digest, opt, prof); err != nil && c != nil {
+		c.close(ctx)
+	}
+	return c, err
+}
+
+// compileIn returns, beside an error, what is to be closed before another attempt
+// without the files of the cache; nil when there were none.
+func compileIn(ctx context.Context, module []byte, digest string, opt *Options, prof profile) (*compiled, error) {
+	c := &compiled{digest: digest, profile: prof}
+	if opt.CacheDir != "" && opt.Runtime == RuntimeCompiler {
+		if err := filemode.MakePrivateDir(opt.CacheDir); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCacheDir, err)
+		}
+		var err error
+		if c.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(opt.CacheDir, digest)); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrCacheDir, err)
+		}
+	}
+	if err := c.newRuntime(ctx, opt); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.module, err = c.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), module); err != nil {
+		err = fmt.Errorf("%w: %w", ErrModule, err)
+	} else if err = c.checkExports(); err == nil {
+		err = c.provide(ctx)
+	}
+	if err != nil && c.cache == nil {
+		c.close(ctx)
+		return nil, err
+	}
+	return c, err
+}
+
+// newRuntime turns the panic of a wazero that has no compiler here into ErrRuntime.
+func (c *compiled) newRuntime(ctx context.Context, opt *Options) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w (%s/%s): %v", ErrRuntime, runtime.GOOS, runtime.GOARCH, r)
+		}
+	}()
+	var config wazero.RuntimeConfig
+	if opt.Runtime == RuntimeInterpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	} else {
+		config = newCompilerConfig()
+	}
+	config = config.WithMemoryLimitPages(uint32(opt.MaxMemory / pageSize)).
+		WithCloseOnContextDone(opt.UntrustedModule).
+		WithDebugInfoEnabled(false).
+		WithCustomSections(true)
+	if c.cache != nil {
+		config = config.WithCompilationCache(c.cache)
+	}
+	c.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	return nil
+}
+
+// newCompilerConfig is a variable so that a test can be a platform without a compiler.
+var newCompilerConfig = wazero.NewRuntimeConfigCompiler
+
+// signatures are the parameters, all i32, and the result of the exports in wasm/ABI.md.
+var signatures = map[string]struct {
+	params int
+	result api.ValueType
+	needed bool // every flavour has it
+}{
+	abi.ExportABI: {0, api.ValueTypeI32, true}, abi.ExportIn: {1, api.ValueTypeI32, true},
+	abi.ExportInfo: {0, api.ValueTypeI64, true}, abi.ExportSelftest: {0, api.ValueTypeI64, false},
+	abi.ExportLoad: {1, api.ValueTypeI64, false}, abi.ExportRing: {1, api.ValueTypeI64, false},
+	abi.ExportDecide: {2, api.ValueTypeI64, false}, abi.ExportExplain: {2, api.ValueTypeI64, false},
+	abi.ExportDecideBatch: {2, api.ValueTypeI64, false}, abi.ExportOpen: {2, api.ValueTypeI64, false},
+	abi.ExportAnswer: {3, api.ValueTypeI64, false}, abi.ExportEntropy: {1, api.ValueTypeI64, false},
+	abi.ExportProvision: {2, api.ValueTypeI64, false}, abi.ExportSeal: {2, api.ValueTypeI64, false},
+	abi.ExportCompile: {1, api.ValueTypeI64, false}, abi.ExportDrop: {1, api.ValueTypeI64, false},
+}
+
+// checkExports holds what a module exports against that table, so that no call can meet
+// a function of another type.
+func (c *compiled) checkExports() error {
+	if c.module.ExportedMemories()[abi.ExportMemory] == nil {
+		return code.Wrap(ErrModule, "it exports no memory")
+	}
+	exports := c.module.ExportedFunctions()
+	for name, want := range signatures {
+		f := exports[name]
+		if f == nil && want.needed {
+			return code.Wrap(ErrModule, "it does not export "+name)
+		} else if f == nil {
+			continue
+		}
+		params, results := f.ParamTypes(), f.ResultTypes()
+		if len(params) != want.params || slices.ContainsFunc(params, func(t api.ValueType) bool { return t != api.ValueTypeI32 }) || !slices.Equal(results, []api.ValueType{want.result}) {
+			return code.Wrap(ErrModule, "its "+name+" has other parameters or results than wasm/ABI.md says")
+		}
+	}
+	return nil
+}
+
+// provide makes the modules that this one imports from, and refuses imports that nobody
+// here provides.
+func (c *compiled) provide(ctx context.Context) error {
+	imports := c.module.ImportedFunctions()
+	for _, f := range imports {
+		if module, name, _ := f.Import(); module != abi.ImportWASI && module != abi.ImportHost {
+			return code.Wrap(ErrModule, fmt.Sprintf("it imports %q.%q: an Issuant module asks for WASI and %s alone", module, name, abi.ImportHost))
+		}
+	}
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, c.runtime); err != nil {
+		return fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	if slices.ContainsFunc(imports, func(f api.FunctionDefinition) bool { module, _, _ := f.Import(); return module == abi.ImportHost }) {
+		return provideHost(ctx, c.runtime)
+	}
+	return nil
+}
+
+// instantiate makes an instance of the module, not yet initialised. It is the one place
+// where that is done: whatever gives instances another memory does so here.
+func (c *compiled) instantiate(ctx context.Context, std io.Writer) (api.Module, error) {
+	// Without a name: wazero has one module of each name, and as many as one likes without.
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().WithStdout(std).WithStderr(std)
+	mod, err := c.runtime.InstantiateModule(ctx, c.module, c.profile.config(config))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	return mod, nil
+}
+
+// close gives the machine code back. What it fails with nobody could act on.
+func (c *compiled) close(ctx context.Context) {
+	_ = c.runtime.Close(ctx)
+	if c.cache != nil {
+		_ = c.cache.Close(ctx)
+	}
+}
+
+// snapshotPack returns the handle of the pack that the module brings along.
+func (c *compiled) snapshotPack() (handle uint32, ok bool) {
+	for _, s := range c.module.CustomSections() {
+		if s.Name() == abi.SnapshotSection {
+			var about struct {
+				Handle uint32 `json:"handle"`
+			}
+			if json.Unmarshal(s.Data(), &about) == nil && about.Handle != 0 {
+				return about.Handle, true
+			}
+		}
+	}
+	return 0, false
+}
