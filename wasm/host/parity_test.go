@@ -31,11 +31,19 @@ var modules = struct {
 
 func realModule(t testing.TB, flavour, build string) []byte {
 	t.Helper()
+	b, err := buildReal(flavour, build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func buildReal(flavour, build string) ([]byte, error) {
 	modules.Lock()
 	defer modules.Unlock()
 	name := flavour + build
 	if b, ok := modules.built[name]; ok {
-		return b
+		return b, nil
 	}
 	out := filepath.Join(scratch(), name+".wasm")
 	args := []string{"../build.sh", flavour, out}
@@ -43,14 +51,11 @@ func realModule(t testing.TB, flavour, build string) []byte {
 		args = append(args, build)
 	}
 	if text, err := exec.Command("sh", args...).CombinedOutput(); err != nil {
-		t.Fatalf("build.sh %s %s: %v\n%s", flavour, build, err, text)
+		return nil, fmt.Errorf("build.sh %s %s: %w\n%s", flavour, build, err, text)
 	}
 	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
 	modules.built[name] = b
-	return b
+	return b, err
 }
 
 // engines are the ways in which the module runs here.
