@@ -1,6 +1,7 @@
 package strictjson_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/issuant/issuant/internal/strictjson"
@@ -15,5 +16,27 @@ func BenchmarkParse(b *testing.B) {
 		if v, err := strictjson.Parse(body, strictjson.Limits{}); err != nil || len(v.Members) != 6 {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkParseManyNames reads objects of so many names that they are not compared one
+// by one.
+func BenchmarkParseManyNames(b *testing.B) {
+	for _, n := range []int{40, 1000, 100_000} {
+		b.Run("names="+strconv.Itoa(n), func(b *testing.B) {
+			text := []byte("{")
+			for i := range n {
+				text = append(strconv.AppendInt(append(text, `"name`...), int64(i)*7919%int64(n), 10), `":0,`...)
+			}
+			text[len(text)-1] = '}'
+			limits := strictjson.Limits{MaxBytes: len(text)}
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if _, err := strictjson.Parse(text, limits); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -297,7 +297,7 @@ func (p *parser) object(depth int) error {
 		return err
 	}
 	base := len(p.names)
-	var folded map[string]span
+	var folded *nameTree
 	for {
 		off := p.i
 		name, err := p.name(base, &folded)
@@ -323,7 +323,7 @@ func (p *parser) object(depth int) error {
 }
 
 // name reads a member's name and the colon after it.
-func (p *parser) name(base int, folded *map[string]span) (span, error) {
+func (p *parser) name(base int, folded **nameTree) (span, error) {
 	off := p.i
 	if p.i >= len(p.s) || p.s[p.i] != '"' {
 		return span{}, p.fail("a member's name should stand here")
@@ -344,9 +344,9 @@ func (p *parser) name(base int, folded *map[string]span) (span, error) {
 	return name, nil
 }
 
-// smallObject is up to how many names are compared one by one; from then on a map
+// smallObject is up to how many names are compared one by one; from then on a tree
 // of folded names finds equal ones, so that a hostile object of many names costs
-// linear time.
+// little more than linear time.
 const smallObject = 16
 
 // mark is equal for names that are equal without regard to case, and 0 for names
@@ -364,7 +364,7 @@ func mark(name string, ascii bool) uint32 {
 }
 
 // addName adds a name to those of its object and says what is wrong with it.
-func (p *parser) addName(base int, name span, ascii bool, folded *map[string]span) string {
+func (p *parser) addName(base int, name span, ascii bool, folded **nameTree) string {
 	text := p.get(name)
 	m := mark(text, ascii)
 	own := p.names[base:]
@@ -381,16 +381,14 @@ func (p *parser) addName(base int, name span, ascii bool, folded *map[string]spa
 		return ""
 	}
 	if *folded == nil {
-		*folded = make(map[string]span, 2*smallObject)
+		*folded = &nameTree{}
 		for _, other := range own {
-			(*folded)[p.key(p.get(other.name))] = other.name
+			(*folded).add(p.key(p.get(other.name)), other.name)
 		}
 	}
-	key := p.key(text)
-	if have, ok := (*folded)[key]; ok {
+	if have, ok := (*folded).add(p.key(text), name); ok {
 		return p.clash(p.get(have), text)
 	}
-	(*folded)[key] = name
 	return ""
 }
 
