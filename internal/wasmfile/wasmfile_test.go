@@ -92,6 +92,56 @@ func TestEncodeWritesWhatWasChanged(t *testing.T) {
 	}
 }
 
+func TestSetImageKeepsTheMemory(t *testing.T) {
+	m := parse(t, tiny())
+	want := must(m.Image())
+	if len(want) != wasmfile.PageSize || string(want[8:13]) != "hello" {
+		t.Fatalf("%d bytes", len(want))
+	}
+	for _, write := range []func(i int) bool{
+		func(int) bool { return false },
+		func(int) bool { return true },
+		func(i int) bool { return i == 0 || i == len(want)-1 },
+		func(i int) bool { return i%64 == 0 },
+		func(i int) bool { return i%65 == 0 },
+		func(i int) bool { return i%100 < 37 },
+	} {
+		for i := range want {
+			want[i] = 0
+			if write(i) {
+				want[i] = byte(i) | 1
+			}
+		}
+		m.SetImage(want)
+		m = parse(t, m.Encode())
+		if got := must(m.Image()); !bytes.Equal(got, want) {
+			t.Errorf("%d segments: the memory differs", len(m.Data))
+		}
+	}
+	big := make([]byte, 64*wasmfile.PageSize)
+	for i := 0; i < len(big); i += 70 {
+		big[i] = 1
+	}
+	if m.SetImage(big); len(m.Data) > 10_000 || !bytes.Equal(must(m.Image()), big) {
+		t.Errorf("%d segments", len(m.Data))
+	}
+}
+
+func TestImageTakesLaterDataOverEarlier(t *testing.T) {
+	m := parse(t, tiny())
+	m.Data = append(m.Data, wasmfile.Segment{Offset: wasmfile.Const{Op: wasmfile.OpI32Const, Value: 9}, Data: []byte("u")})
+	if got := must(m.Image()); string(got[8:13]) != "hullo" {
+		t.Errorf("%q", got[8:13])
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 func TestEncodeAddsMissingSections(t *testing.T) {
 	m := parse(t, []byte("\x00asm\x01\x00\x00\x00\x00\x02\x01a"))
 	m.Globals = []wasmfile.GlobalVar{{GlobalType: wasmfile.GlobalType{Type: wasmfile.F64}, Init: wasmfile.Const{Op: wasmfile.OpF64Const, Value: -7}}}
