@@ -95,7 +95,7 @@ func level(path string) (room string, n int) {
 		{"crypto/outbound", 3}, {"crypto/provision/profile/profilefile", 4}, {"crypto/provision", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},
 		{"wasm/abi", 1}, {"wasm/module", 8}, {"wasm/guest", 9},
-		{"wasm/host", 2},
+		{"wasm/snapshot", 2}, {"wasm/host", 3},
 		{"store/storetest", 8}, {"store", 5}, {"cmd/issuant", 8},
 	} {
 		if path == r.prefix || strings.HasPrefix(path, r.prefix+"/") {
