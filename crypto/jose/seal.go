@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"slices"
+	"sync"
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/jwa"
@@ -53,19 +54,21 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 	if len(plaintext) > MaxJWEBytes {
 		return "", ErrTooLarge
 	}
+	k := sealing.Get().(*sealedKey)
+	defer k.keep()
 	// One draw for all that a message may need: content key, IV of its wrapping, IV.
-	drawn := make([]byte, c.KeyBytes+jwa.GCMIVBytes+c.IVBytes)
+	drawn := k.drawn[:c.KeyBytes+jwa.GCMIVBytes+c.IVBytes]
 	s.fill(drawn)
-	defer clear(drawn)
-	cek, wrapIV, iv := drawn[:c.KeyBytes:c.KeyBytes], drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
-	k := sealedKey{cek: cek, params: append(make([]Param, 0, 4), Text("alg", alg), Text("enc", enc))}
-	if err := s.wrap(&k, alg, wrapIV, c, key, header); err != nil {
+	wrapIV, iv := drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
+	k.cek, k.params = drawn[:c.KeyBytes:c.KeyBytes], append(k.own[:0], Text("alg", alg), Text("enc", enc))
+	if err := s.wrap(k, alg, wrapIV, c, key, header); err != nil {
 		return "", err
 	}
-	h, err := header.encode(k.params)
+	h, err := header.encode(k.header[:0], k.params)
 	if err != nil {
 		return "", err
 	}
+	k.header = h
 	// The token is written into the first part of a buffer that is used again,
 	// ciphertext and tag into the second. It must have room for all of it: a
 	// buffer that grew would leave what it held behind.
@@ -94,6 +97,24 @@ type sealedKey struct {
 	cek     []byte // drawn; dir and ECDH-ES put theirs in its place
 	wrapped []byte
 	params  []Param // what Seal fills in
+	header  []byte
+
+	// The memory of them all, which one message after another uses.
+	drawn [32 + jwa.GCMIVBytes + 16]byte
+	own   [4]Param
+	wrap  [32 + jwa.TagBytes]byte
+}
+
+var sealing = sync.Pool{New: func() any { return &sealedKey{header: make([]byte, 0, 512)} }}
+
+// keep clears what is secret, and gives the memory back.
+func (k *sealedKey) keep() {
+	header := k.header[:0]
+	if cap(header) > 4<<10 {
+		header = make([]byte, 0, 512)
+	}
+	*k = sealedKey{header: header}
+	sealing.Put(k)
 }
 
 // wrap encrypts the content key to the receiver's, or agrees on one.
@@ -115,9 +136,9 @@ func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key a
 		if err != nil {
 			return err
 		}
-		sealed := jwa.WrapGCM(kek, iv, k.cek)
+		sealed := jwa.WrapGCM(k.wrap[:0], kek, iv, k.cek)
 		k.wrapped = sealed[:c.KeyBytes]
-		k.params = append(k.params, Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.KeyBytes:])))
+		k.params = append(k.params, Param{name: "iv", data: iv, kind: paramBase64}, Param{name: "tag", data: sealed[c.KeyBytes:], kind: paramBase64})
 	case ECDHES:
 		return s.agree(k, c, key, header)
 	case Dir:
