@@ -145,7 +145,7 @@ type Header []Param
 // Param is one member of a Header; Text, Int and Here make one.
 type Param struct {
 	name, text string
-	data       []byte // of paramBase64
+	data       *[]byte // of paramBase64
 	number     int64
 	kind       paramKind
 }
@@ -159,6 +159,7 @@ const (
 	paramHere
 	paramRaw    // a JSON text of our own
 	paramBase64 // bytes that are written in base64url
+	paramVarying
 )
 
 // Text is a member whose value is a string, in UTF-8. A kid is written exactly so.
@@ -197,6 +198,10 @@ func (h Header) encode(dst []byte, own []Param) ([]byte, error) {
 	if err := h.check(own); err != nil {
 		return nil, err
 	}
+	return h.write(dst, own)
+}
+
+func (h Header) write(dst []byte, own []Param) ([]byte, error) {
 	w := canon.NewWriter(dst).Object()
 	h.writeUnplaced(w, own, true)
 	for i := range h {
@@ -241,7 +246,7 @@ func (p *Param) write(w *canon.Writer) {
 	case paramRaw:
 		w.Raw([]byte(p.text))
 	case paramBase64:
-		w.Append(func(b []byte) []byte { return append(b64.AppendEncode(append(b, '"'), p.data), '"') })
+		w.Append(func(b []byte) []byte { return append(b64.AppendEncode(append(b, '"'), *p.data), '"') })
 	default:
 		w.String(p.text)
 	}
@@ -255,7 +260,7 @@ func (h Header) check(own []Param) error {
 	plain := h.plain()
 	for i := range h {
 		p := &h[i]
-		if p.kind == paramNone || p.kind == paramRaw {
+		if p.kind == paramNone || p.kind == paramRaw || p.kind == paramVarying {
 			return bad("a member was not made by Text, Int or Here")
 		}
 		if p.name == "" || !utf8.ValidString(p.name) || !utf8.ValidString(p.text) {

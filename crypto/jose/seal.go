@@ -27,7 +27,23 @@ import (
 // Order of errors: ErrFIPS, ErrAlgorithm, ErrKey, ErrHeader, ErrTooLarge (a message
 // of more than MaxJWEBytes).
 func Seal(alg, enc string, key any, header Header, plaintext []byte) (string, error) {
-	return system.seal(alg, enc, key, header, plaintext)
+	return system.seal(&job{alg: alg, enc: enc, key: key, header: header}, nil, plaintext)
+}
+
+// job is how a message is sealed.
+type job struct {
+	alg, enc string
+	key      any
+	header   Header
+	prepared *Prepared // in the place of header
+}
+
+// encode appends the header, with the members that the algorithm fills.
+func (j *job) encode(dst []byte, own []Param, values []int64) ([]byte, error) {
+	if j.prepared != nil {
+		return j.prepared.encode(dst, own, values)
+	}
+	return j.header.encode(dst, own)
 }
 
 // source is where keys and nonces come from: the system, but in the tests of this package.
@@ -43,11 +59,12 @@ func fillRandom(b []byte) { _, _ = rand.Read(b) }
 
 func newEphemeral(c ecdh.Curve) (*ecdh.PrivateKey, error) { return c.GenerateKey(rand.Reader) }
 
-func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte) (string, error) {
+// seal takes values apart from the job: they need not leave the caller's stack.
+func (s *source) seal(j *job, values []int64, plaintext []byte) (string, error) {
 	if fips140.Enforced() {
 		return "", ErrFIPS
 	}
-	c := jwa.ContentOf(enc)
+	c := jwa.ContentOf(j.enc)
 	if c == nil {
 		return "", ErrAlgorithm
 	}
@@ -60,11 +77,11 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 	drawn := k.drawn[:c.KeyBytes+jwa.GCMIVBytes+c.IVBytes]
 	s.fill(drawn)
 	wrapIV, iv := drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
-	k.cek, k.params = drawn[:c.KeyBytes:c.KeyBytes], append(k.own[:0], Text("alg", alg), Text("enc", enc))
-	if err := s.wrap(k, alg, wrapIV, c, key, header); err != nil {
+	k.cek, k.params = drawn[:c.KeyBytes:c.KeyBytes], append(k.own[:0], Text("alg", j.alg), Text("enc", j.enc))
+	if err := s.wrap(k, j, wrapIV, c); err != nil {
 		return "", err
 	}
-	h, err := header.encode(k.header[:0], k.params)
+	h, err := j.encode(k.header[:0], k.params, values)
 	if err != nil {
 		return "", err
 	}
@@ -96,6 +113,7 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 type sealedKey struct {
 	cek     []byte // drawn; dir and ECDH-ES put theirs in its place
 	wrapped []byte
+	iv, tag []byte  // of the wrapping, where the header tells them
 	params  []Param // what Seal fills in
 	header  []byte
 
@@ -113,15 +131,16 @@ func (k *sealedKey) keep() {
 	if cap(header) > 4<<10 {
 		header = make([]byte, 0, 512)
 	}
-	*k = sealedKey{header: header}
+	clear(k.drawn[:]) // what is left of a message besides stands in its token
+	k.cek, k.wrapped, k.iv, k.tag, k.params, k.header = nil, nil, nil, nil, nil, header
 	sealing.Put(k)
 }
 
 // wrap encrypts the content key to the receiver's, or agrees on one.
-func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key any, header Header) (err error) {
-	switch alg {
+func (s *source) wrap(k *sealedKey, j *job, iv []byte, c *jwa.Content) (err error) {
+	switch j.alg {
 	case RSAOAEP256:
-		pub, ok := key.(*rsa.PublicKey)
+		pub, ok := j.key.(*rsa.PublicKey)
 		if !ok {
 			return badKey(notRSA)
 		}
@@ -132,17 +151,17 @@ func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key a
 			return badKey("the content key cannot be encrypted to it")
 		}
 	case A256GCMKW:
-		kek, err := wrapper(key)
+		kek, err := wrapper(j.key)
 		if err != nil {
 			return err
 		}
 		sealed := jwa.WrapGCM(k.wrap[:0], kek, iv, k.cek)
-		k.wrapped = sealed[:c.KeyBytes]
-		k.params = append(k.params, Param{name: "iv", data: iv, kind: paramBase64}, Param{name: "tag", data: sealed[c.KeyBytes:], kind: paramBase64})
+		k.wrapped, k.iv, k.tag = sealed[:c.KeyBytes], iv, sealed[c.KeyBytes:]
+		k.params = append(k.params, Param{name: "iv", data: &k.iv, kind: paramBase64}, Param{name: "tag", data: &k.tag, kind: paramBase64})
 	case ECDHES:
-		return s.agree(k, c, key, header)
+		return s.agree(k, c, j.key, j.header)
 	case Dir:
-		own, err := secretKey(key, c.KeyBytes)
+		own, err := secretKey(j.key, c.KeyBytes)
 		copy(k.cek, own)
 		return err
 	default:
