@@ -144,7 +144,7 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		"nothing":                    {},
 		"Visa without its requestor": {Visa: v},
 		"a requestor of 10 digits":   {Visa: v, VisaRequestorID: "4001007500"},
-		"Visa among the others":      {Others: map[card.Network]card.Builder{card.Visa: b}},
+		"Visa among the others":      {Visa: v, VisaRequestorID: "40010075001", Others: map[card.Network]card.Builder{card.Visa: b}},
 		"no builder":                 {Others: map[card.Network]card.Builder{card.Amex: nil}},
 		"no name":                    {Others: map[card.Network]card.Builder{"": b}},
 	} {

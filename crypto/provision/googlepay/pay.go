@@ -22,7 +22,7 @@ type Options struct {
 	Visa            *visa.Payload
 	VisaRequestorID string // required with Visa: 11 digits, from onboarding
 	Mastercard      *mastercard.Payload
-	Others          map[card.Network]card.Builder // networks whose format is not public; not Visa, not Mastercard
+	Others          map[card.Network]card.Builder // networks whose format is not public; Visa or Mastercard in the place of what is built in, by who has a private description
 }
 
 // Pay builds the networks' opaque payment cards. It is immutable and safe for

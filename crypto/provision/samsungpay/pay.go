@@ -23,7 +23,7 @@ type Options struct {
 	VisaRequestorID  string // required with Visa: 11 digits, from onboarding
 	Mastercard       *mastercard.Payload
 	MastercardBase64 bool                          // Mastercard's JSON in Base64; default as it is
-	Others           map[card.Network]card.Builder // networks whose format is not public; not Visa, not Mastercard
+	Others           map[card.Network]card.Builder // networks whose format is not public; Visa or Mastercard in the place of what is built in, by who has a private description
 }
 
 // Pay builds the networks' payloads. It is immutable and safe for concurrent use.

@@ -23,8 +23,11 @@ type Options struct {
 func New(o Options) (n card.Networks, wrong string) {
 	n = card.Networks{}
 	for network, b := range o.Others {
-		if b == nil || network == "" || network == card.Visa || network == card.Mastercard {
-			return nil, "Others names Visa, Mastercard, no network or no builder"
+		switch {
+		case b == nil || network == "":
+			return nil, "Others names no network, or no builder"
+		case network == card.Visa && o.Visa != nil, network == card.Mastercard && o.Mastercard != nil:
+			return nil, "Others names a network that has a payload of its own"
 		}
 		n[network] = b
 	}
