@@ -110,12 +110,21 @@ func (f *Format) UnsafeBuild(in Inputs, now time.Time) ([]byte, error) {
 	return r.all()
 }
 
+// Dated reports whether the layout writes until when a payload is valid.
+func (f *Format) Dated() bool { return f.plan.dated }
+
 // Builder returns the format as a network's builder, for layouts that read a card and a
-// wallet alone.
-func (f *Format) Builder() card.Builder {
-	return card.BuilderFunc(func(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
-		return f.UnsafeBuild(Inputs{Card: c, Wallet: w}, now)
-	})
+// wallet alone. Its method Formats() []string returns Name, for records.
+func (f *Format) Builder() card.Builder { return builder{f} }
+
+type builder struct{ *Format }
+
+// Formats names what is built.
+func (b builder) Formats() []string { return []string{b.Name()} }
+
+// UnsafeBuild implements card.Builder.
+func (b builder) UnsafeBuild(c *card.Card, w *card.Wallet, now time.Time) ([]byte, error) {
+	return b.Format.UnsafeBuild(Inputs{Card: c, Wallet: w}, now)
 }
 
 // key returns the key of a role, which has to be in date at now; nil now: not looked at.

@@ -17,6 +17,7 @@ type plan struct {
 	byName map[string]*step
 	// needs are the inputs that are read.
 	needs map[string]bool
+	dated bool // a piece is "until"
 }
 
 type step struct {
@@ -271,6 +272,8 @@ func (pl *plan) piece(to *piece, text string) string {
 		pl.needs["pan"] = true
 	case "expiry":
 		pl.needs["expiry"] = true
+	case "until":
+		pl.dated = true
 	case "random":
 		_, ok = pl.Random[p.text]
 	case "label":

@@ -55,6 +55,9 @@ func (r *Report) Confirmation() Confirmation {
 // The error wraps ErrVectors for a file that is none, or is that of New; a difference
 // is no error but a case that failed. What was built is wiped and never returned.
 func Conform(p Profile, vectors []byte, o Options) (*Report, error) {
+	if o.PGP == nil {
+		o.PGP = noPGP{} // what it would write stands in the vectors
+	}
 	f, err := newFormat(p, o)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,12 @@ func Conform(p Profile, vectors []byte, o Options) (*Report, error) {
 	}
 	return report, nil
 }
+
+// noPGP stands where no keys of OpenPGP were given.
+type noPGP struct{}
+
+// Seal refuses: a case that comes here does not hand the outcome in.
+func (noPGP) Seal([]byte, time.Time) ([]byte, error) { return nil, ErrKey }
 
 func (f *Format) conform(c *vector) Case {
 	draws := &fixed{c, map[string]bool{}}

@@ -298,11 +298,14 @@ func (f *file) members(n *yaml.Node, depth int) []profile.Member {
 // confirmedLines is the part of a file that Confirm writes.
 var confirmedLines = regexp.MustCompile(`(?m)^confirmed:[^\n]*\n?(?:[ \t]+[^\n]*\n?)*`)
 
+// Unconfirmed returns a file without its confirmation.
+func Unconfirmed(data []byte) []byte { return confirmedLines.ReplaceAll(data, nil) }
+
 // Confirm returns a file with a confirmation in it, in the place of an earlier one; the
 // rest stays as it is, comments too. The error is that of Parse, or an *Error when the
 // confirmation is not one of this layout.
 func Confirm(data []byte, c profile.Confirmation) ([]byte, error) {
-	out := bytes.TrimRight(confirmedLines.ReplaceAll(data, nil), "\n")
+	out := bytes.TrimRight(Unconfirmed(data), "\n")
 	out = fmt.Appendf(out, "\nconfirmed:\n  vectors: \"%s\"\n  layout: \"%s\"\n", c.Vectors, c.Layout)
 	if _, err := Parse(out); err != nil {
 		return nil, err
