@@ -155,6 +155,11 @@ func recordCells(l *records.Line) []term.Cell {
 		detail.Text = changeText(l)
 	case l.Outcome != "":
 		verdict = term.Cell{Text: l.Outcome, Codes: term.Outcome(l.Outcome)}
+	case len(l.Reasons) > 0: // of a wallet payload or its grant
+		verdict.Text = orWord(l.Refusal, reasonText(l.Reasons[0]))
+		for _, r := range l.Reasons[1:] {
+			detail.Notes = append(detail.Notes, reasonText(r))
+		}
 	}
 	for _, g := range l.Degraded {
 		detail.Notes = append(detail.Notes, "error: "+g.Code+" "+g.Rule)
@@ -173,6 +178,9 @@ func recordCells(l *records.Line) []term.Cell {
 		{Text: micros, Codes: []string{term.Dim}},
 	}
 }
+
+// reasonText makes words of a reason: "payload built" of PAYLOAD_BUILT.
+func reasonText(reason string) string { return strings.ToLower(strings.ReplaceAll(reason, "_", " ")) }
 
 // theirText is the incumbent's answer in a word; "" without one.
 func theirText(l *records.Line) string {

@@ -100,6 +100,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.lintCmd(), a.fmtCmd(), a.testCmd(), a.benchCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
 	root.AddCommand(a.keysCmd())
 	root.AddCommand(a.sealCmd(), a.openCmd(), a.ringCmd())
+	root.AddCommand(a.provisionCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}

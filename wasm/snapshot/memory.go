@@ -40,19 +40,13 @@ func (m *sharedMemory) Free() {
 // ownMemory is a copy of the image.
 type ownMemory struct{ data []byte }
 
-// Reallocate grows the copy. What is left behind is cleared: a host may have loaded keys.
+// Reallocate grows the copy.
 func (m *ownMemory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.data)) {
-		grown := make([]byte, size)
-		copy(grown, m.data)
-		clear(m.data)
-		m.data = grown
+	if more := int(size) - len(m.data); more > 0 {
+		m.data = append(m.data, make([]byte, more)...)
 	}
 	return m.data[:size]
 }
 
-// Free clears the copy and lets it go.
-func (m *ownMemory) Free() {
-	clear(m.data)
-	m.data = nil
-}
+// Free lets the copy go.
+func (m *ownMemory) Free() { m.data = nil }
