@@ -145,6 +145,7 @@ type Header []Param
 // Param is one member of a Header; Text, Int and Here make one.
 type Param struct {
 	name, text string
+	data       *[]byte // of paramBase64
 	number     int64
 	kind       paramKind
 }
@@ -156,7 +157,9 @@ const (
 	paramText
 	paramInt
 	paramHere
-	paramRaw // a JSON text of our own
+	paramRaw    // a JSON text of our own
+	paramBase64 // bytes that are written in base64url
+	paramVarying
 )
 
 // Text is a member whose value is a string, in UTF-8. A kid is written exactly so.
@@ -190,12 +193,16 @@ func kindOfName(name string) nameKind {
 	return nameOther
 }
 
-// encode writes the header with the members that the algorithm fills.
-func (h Header) encode(own []Param) ([]byte, error) {
+// encode appends the header with the members that the algorithm fills.
+func (h Header) encode(dst []byte, own []Param) ([]byte, error) {
 	if err := h.check(own); err != nil {
 		return nil, err
 	}
-	w := canon.NewWriter(make([]byte, 0, 384)).Object()
+	return h.write(dst, own)
+}
+
+func (h Header) write(dst []byte, own []Param) ([]byte, error) {
+	w := canon.NewWriter(dst).Object()
 	h.writeUnplaced(w, own, true)
 	for i := range h {
 		p := &h[i]
@@ -238,6 +245,8 @@ func (p *Param) write(w *canon.Writer) {
 		w.Int(p.number)
 	case paramRaw:
 		w.Raw([]byte(p.text))
+	case paramBase64:
+		w.Append(func(b []byte) []byte { return append(b64.AppendEncode(append(b, '"'), *p.data), '"') })
 	default:
 		w.String(p.text)
 	}
@@ -248,16 +257,17 @@ func (h Header) check(own []Param) error {
 	if len(h) > maxHeaderMembers {
 		return bad("it has more than 32 members")
 	}
+	plain := h.plain()
 	for i := range h {
 		p := &h[i]
-		if p.kind == paramNone || p.kind == paramRaw {
+		if p.kind == paramNone || p.kind == paramRaw || p.kind == paramVarying {
 			return bad("a member was not made by Text, Int or Here")
 		}
 		if p.name == "" || !utf8.ValidString(p.name) || !utf8.ValidString(p.text) {
 			return bad("a member has no name, or is not UTF-8")
 		}
 		for k := range h[:i] {
-			if strings.EqualFold(h[k].name, p.name) {
+			if sameName(h[k].name, p.name, plain) {
 				return bad("a name stands twice")
 			}
 		}
@@ -272,9 +282,31 @@ func (h Header) check(own []Param) error {
 			return bad(p.name + " is not a string")
 		case p.name == "kid" && (p.text == "" || len(p.text) > MaxKeyIDBytes):
 			return bad("kid is empty or longer than 256 bytes")
-		case kind == nameOther && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, p.name) }):
+		case kind == nameOther && slices.ContainsFunc(known, func(k string) bool { return sameName(k, p.name, plain) }):
 			return bad("a registered name is written in another case")
 		}
 	}
 	return nil
+}
+
+// sameName is strings.EqualFold; plain says that both are ASCII, of which most pairs are
+// told apart by their lengths and first letters.
+func sameName(a, b string, plain bool) bool {
+	if plain && (len(a) != len(b) || a != "" && (a[0]^b[0])&^0x20 != 0) {
+		return false
+	}
+	return strings.EqualFold(a, b)
+}
+
+// plain reports whether all names are ASCII: in others a letter can fold into one of
+// another length, the Kelvin sign into a k.
+func (h Header) plain() bool {
+	for i := range h {
+		for _, c := range []byte(h[i].name) {
+			if c >= utf8.RuneSelf {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -75,7 +75,7 @@ func TestSealMakesTheKnownVisaPayload(t *testing.T) {
 		Here("alg"), Text("channelSecurityContext", "SHARED_SECRET"), Here("enc"), Int("iat", 1700000000), Here("iv"),
 		Text("kid", "TESTAPIKEY0000000000000000000000000000000000000001"), Here("tag"), Text("typ", "JOSE"),
 	}
-	got, err := s.seal(A256GCMKW, A256GCM, secret.NewBytes(kek[:]), header, []byte(visaPlaintext))
+	got, err := s.seal(&job{alg: A256GCMKW, enc: A256GCM, key: secret.NewBytes(kek[:]), header: header}, nil, []byte(visaPlaintext))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"slices"
+	"sync"
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/jwa"
@@ -26,7 +27,23 @@ import (
 // Order of errors: ErrFIPS, ErrAlgorithm, ErrKey, ErrHeader, ErrTooLarge (a message
 // of more than MaxJWEBytes).
 func Seal(alg, enc string, key any, header Header, plaintext []byte) (string, error) {
-	return system.seal(alg, enc, key, header, plaintext)
+	return system.seal(&job{alg: alg, enc: enc, key: key, header: header}, nil, plaintext)
+}
+
+// job is how a message is sealed.
+type job struct {
+	alg, enc string
+	key      any
+	header   Header
+	prepared *Prepared // in the place of header
+}
+
+// encode appends the header, with the members that the algorithm fills.
+func (j *job) encode(dst []byte, own []Param, values []int64) ([]byte, error) {
+	if j.prepared != nil {
+		return j.prepared.encode(dst, own, values)
+	}
+	return j.header.encode(dst, own)
 }
 
 // source is where keys and nonces come from: the system, but in the tests of this package.
@@ -42,30 +59,33 @@ func fillRandom(b []byte) { _, _ = rand.Read(b) }
 
 func newEphemeral(c ecdh.Curve) (*ecdh.PrivateKey, error) { return c.GenerateKey(rand.Reader) }
 
-func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte) (string, error) {
+// seal takes values apart from the job: they need not leave the caller's stack.
+func (s *source) seal(j *job, values []int64, plaintext []byte) (string, error) {
 	if fips140.Enforced() {
 		return "", ErrFIPS
 	}
-	c := jwa.ContentOf(enc)
+	c := jwa.ContentOf(j.enc)
 	if c == nil {
 		return "", ErrAlgorithm
 	}
 	if len(plaintext) > MaxJWEBytes {
 		return "", ErrTooLarge
 	}
+	k := sealing.Get().(*sealedKey)
+	defer k.keep()
 	// One draw for all that a message may need: content key, IV of its wrapping, IV.
-	drawn := make([]byte, c.KeyBytes+jwa.GCMIVBytes+c.IVBytes)
+	drawn := k.drawn[:c.KeyBytes+jwa.GCMIVBytes+c.IVBytes]
 	s.fill(drawn)
-	defer clear(drawn)
-	cek, wrapIV, iv := drawn[:c.KeyBytes:c.KeyBytes], drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
-	k := sealedKey{cek: cek, params: append(make([]Param, 0, 4), Text("alg", alg), Text("enc", enc))}
-	if err := s.wrap(&k, alg, wrapIV, c, key, header); err != nil {
+	wrapIV, iv := drawn[c.KeyBytes:c.KeyBytes+jwa.GCMIVBytes], drawn[c.KeyBytes+jwa.GCMIVBytes:]
+	k.cek, k.params = drawn[:c.KeyBytes:c.KeyBytes], append(k.own[:0], Text("alg", j.alg), Text("enc", j.enc))
+	if err := s.wrap(k, j, wrapIV, c); err != nil {
 		return "", err
 	}
-	h, err := header.encode(k.params)
+	h, err := j.encode(k.header[:0], k.params, values)
 	if err != nil {
 		return "", err
 	}
+	k.header = h
 	// The token is written into the first part of a buffer that is used again,
 	// ciphertext and tag into the second. It must have room for all of it: a
 	// buffer that grew would leave what it held behind.
@@ -93,14 +113,34 @@ func (s *source) seal(alg, enc string, key any, header Header, plaintext []byte)
 type sealedKey struct {
 	cek     []byte // drawn; dir and ECDH-ES put theirs in its place
 	wrapped []byte
+	iv, tag []byte  // of the wrapping, where the header tells them
 	params  []Param // what Seal fills in
+	header  []byte
+
+	// The memory of them all, which one message after another uses.
+	drawn [32 + jwa.GCMIVBytes + 16]byte
+	own   [4]Param
+	wrap  [32 + jwa.TagBytes]byte
+}
+
+var sealing = sync.Pool{New: func() any { return &sealedKey{header: make([]byte, 0, 512)} }}
+
+// keep clears what is secret, and gives the memory back.
+func (k *sealedKey) keep() {
+	header := k.header[:0]
+	if cap(header) > 4<<10 {
+		header = make([]byte, 0, 512)
+	}
+	clear(k.drawn[:]) // what is left of a message besides stands in its token
+	k.cek, k.wrapped, k.iv, k.tag, k.params, k.header = nil, nil, nil, nil, nil, header
+	sealing.Put(k)
 }
 
 // wrap encrypts the content key to the receiver's, or agrees on one.
-func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key any, header Header) (err error) {
-	switch alg {
+func (s *source) wrap(k *sealedKey, j *job, iv []byte, c *jwa.Content) (err error) {
+	switch j.alg {
 	case RSAOAEP256:
-		pub, ok := key.(*rsa.PublicKey)
+		pub, ok := j.key.(*rsa.PublicKey)
 		if !ok {
 			return badKey(notRSA)
 		}
@@ -111,17 +151,17 @@ func (s *source) wrap(k *sealedKey, alg string, iv []byte, c *jwa.Content, key a
 			return badKey("the content key cannot be encrypted to it")
 		}
 	case A256GCMKW:
-		kek, err := wrapper(key)
+		kek, err := wrapper(j.key)
 		if err != nil {
 			return err
 		}
-		sealed := jwa.WrapGCM(kek, iv, k.cek)
-		k.wrapped = sealed[:c.KeyBytes]
-		k.params = append(k.params, Text("iv", b64.EncodeToString(iv)), Text("tag", b64.EncodeToString(sealed[c.KeyBytes:])))
+		sealed := jwa.WrapGCM(k.wrap[:0], kek, iv, k.cek)
+		k.wrapped, k.iv, k.tag = sealed[:c.KeyBytes], iv, sealed[c.KeyBytes:]
+		k.params = append(k.params, Param{name: "iv", data: &k.iv, kind: paramBase64}, Param{name: "tag", data: &k.tag, kind: paramBase64})
 	case ECDHES:
-		return s.agree(k, c, key, header)
+		return s.agree(k, c, j.key, j.header)
 	case Dir:
-		own, err := secretKey(key, c.KeyBytes)
+		own, err := secretKey(j.key, c.KeyBytes)
 		copy(k.cek, own)
 		return err
 	default:

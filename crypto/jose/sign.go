@@ -28,7 +28,7 @@ func Sign(alg string, key any, header Header, payload []byte) (string, error) {
 	if err := s.checkSigner(key); err != nil {
 		return "", err
 	}
-	h, err := header.encode([]Param{Text("alg", alg)})
+	h, err := header.encode(make([]byte, 0, 384), []Param{Text("alg", alg)})
 	if err != nil {
 		return "", err
 	}

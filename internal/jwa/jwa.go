@@ -160,9 +160,9 @@ func openCBC(key, iv, aad, sealed []byte) (plaintext []byte, ok bool) {
 // ErrUnwrap is all that is told of a key that was not wrapped for us.
 var ErrUnwrap = errors.New("jwa: key cannot be unwrapped")
 
-// WrapGCM is A256GCMKW: the wrapped key and its tag, one behind the other.
-func WrapGCM(kek cipher.AEAD, iv, key []byte) []byte {
-	return kek.Seal(make([]byte, 0, len(key)+TagBytes), iv, key, nil)
+// WrapGCM is A256GCMKW: it appends the wrapped key and its tag to dst, one behind the other.
+func WrapGCM(dst []byte, kek cipher.AEAD, iv, key []byte) []byte {
+	return kek.Seal(dst, iv, key, nil)
 }
 
 // UnwrapGCM is the reverse.

@@ -1,9 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +18,9 @@ import (
 
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/filemode"
+	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
+	"github.com/issuant/issuant/wasm/snapshot"
 )
 
 const (
@@ -33,6 +35,7 @@ type compiled struct {
 	runtime wazero.Runtime
 	cache   wazero.CompilationCache // nil without a CacheDir
 	module  wazero.CompiledModule
+	image   *snapshot.Image // nil: the module is no snapshot
 	profile profile
 	users   int // generations; guarded by Pool.mu
 }
@@ -87,7 +90,11 @@ func compileIn(ctx context.Context, module []byte, digest string, opt *Options, 
 	if err := c.newRuntime(ctx, opt); err != nil {
 		return nil, err
 	}
-	var err error
+	module, err := c.takeImage(module)
+	if err != nil {
+		c.close(ctx)
+		return nil, err
+	}
 	if c.module, err = c.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), module); err != nil {
 		err = fmt.Errorf("%w: %w", ErrModule, err)
 	} else if err = c.checkExports(); err == nil {
@@ -98,6 +105,25 @@ func compileIn(ctx context.Context, module []byte, digest string, opt *Options, 
 		return nil, err
 	}
 	return c, err
+}
+
+// takeImage keeps the memory of a module that is a snapshot, for all of its instances, and
+// returns what is to be compiled.
+func (c *compiled) takeImage(module []byte) ([]byte, error) {
+	if !bytes.Contains(module, []byte(abi.SnapshotSection)) { // which spares reading it
+		return module, nil
+	}
+	m, err := wasmfile.Parse(module)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	if _, ok := m.Custom(abi.SnapshotSection); !ok {
+		return module, nil
+	}
+	if c.image, err = snapshot.NewImage(module); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModule, err)
+	}
+	return c.image.Module(), nil
 }
 
 // newRuntime turns the panic of a wazero that has no compiler here into ErrRuntime.
@@ -188,6 +214,9 @@ func (c *compiled) provide(ctx context.Context) error {
 func (c *compiled) instantiate(ctx context.Context, std io.Writer) (api.Module, error) {
 	// Without a name: wazero has one module of each name, and as many as one likes without.
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().WithStdout(std).WithStderr(std)
+	if c.image != nil {
+		ctx = c.image.Context(ctx)
+	}
 	mod, err := c.runtime.InstantiateModule(ctx, c.module, c.profile.config(config))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModule, err)
@@ -201,19 +230,15 @@ func (c *compiled) close(ctx context.Context) {
 	if c.cache != nil {
 		_ = c.cache.Close(ctx)
 	}
+	if c.image != nil {
+		_ = c.image.Close()
+	}
 }
 
 // snapshotPack returns the handle of the pack that the module brings along.
 func (c *compiled) snapshotPack() (handle uint32, ok bool) {
-	for _, s := range c.module.CustomSections() {
-		if s.Name() == abi.SnapshotSection {
-			var about struct {
-				Handle uint32 `json:"handle"`
-			}
-			if json.Unmarshal(s.Data(), &about) == nil && about.Handle != 0 {
-				return about.Handle, true
-			}
-		}
+	if c.image == nil {
+		return 0, false
 	}
-	return 0, false
+	return c.image.Manifest().Handle, true
 }

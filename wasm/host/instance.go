@@ -238,9 +238,9 @@ func (in *instance) worn(opt *Options) bool {
 }
 
 // close gives the memory back, and clears it where keys were in it: it is the host's
-// garbage from then on.
+// garbage from then on. Memory that is mapped goes back to the system, which clears it.
 func (in *instance) close(ctx context.Context) {
-	if in.secret {
+	if in.secret && (in.gen.image == nil || !in.gen.image.CopyOnWrite()) {
 		if all, ok := in.mem.Read(0, in.mem.Size()); ok {
 			clear(all)
 		}

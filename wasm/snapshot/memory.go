@@ -40,13 +40,19 @@ func (m *sharedMemory) Free() {
 // ownMemory is a copy of the image.
 type ownMemory struct{ data []byte }
 
-// Reallocate grows the copy.
+// Reallocate grows the copy. What is left behind is cleared: a host may have loaded keys.
 func (m *ownMemory) Reallocate(size uint64) []byte {
-	if more := int(size) - len(m.data); more > 0 {
-		m.data = append(m.data, make([]byte, more)...)
+	if size > uint64(len(m.data)) {
+		grown := make([]byte, size)
+		copy(grown, m.data)
+		clear(m.data)
+		m.data = grown
 	}
 	return m.data[:size]
 }
 
-// Free lets the copy go.
-func (m *ownMemory) Free() { m.data = nil }
+// Free clears the copy and lets it go.
+func (m *ownMemory) Free() {
+	clear(m.data)
+	m.data = nil
+}

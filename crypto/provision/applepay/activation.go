@@ -27,20 +27,20 @@ import (
 type Activator interface {
 	Activate(ctx context.Context, in *ActivationInput) (*Activation, error)
 	// Formats names what it makes, for the record: what nobody has confirmed begins
-	// with "unverified_". encryptPAN says that an encrypted card number is wanted too.
+	// with "unverified-". encryptPAN says that an encrypted card number is wanted too.
 	Formats(encryptPAN bool) []string
 }
 
 // NewActivator makes an Activator of a function. Its formats stand in records as they
-// are given here: 1 to 8 names of lower-case letters, digits and "_". An error wraps
+// are given here: 1 to 8 names of lower-case letters, digits, "-" and "_". An error wraps
 // ErrOptions.
 func NewActivator(f func(ctx context.Context, in *ActivationInput) (*Activation, error), formats ...string) (Activator, error) {
 	if f == nil || len(formats) == 0 || len(formats) > maxFormats {
 		return nil, code.Wrap(ErrOptions, "an activator is a function and 1 to 8 names of formats")
 	}
 	for _, name := range formats {
-		if name == "" || len(name) > maxMemberText || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-			return nil, code.Wrap(ErrOptions, "the name of a format is 1 to 64 lower-case letters, digits and _")
+		if name == "" || len(name) > maxMemberText || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return nil, code.Wrap(ErrOptions, "the name of a format is 1 to 64 lower-case letters, digits, - and _")
 		}
 	}
 	formats = slices.Clone(formats)
@@ -173,9 +173,9 @@ func (o *MastercardOptions) formats(encryptPAN bool) []string {
 	names := []string{o.TAV.Format().String()}
 	switch {
 	case encryptPAN && o.Nesting == UnverifiedNestObject:
-		names = append(names, "unverified_mastercard_pan_object")
+		names = append(names, "unverified-mastercard-pan-object")
 	case encryptPAN && o.Nesting == UnverifiedNestBase64:
-		names = append(names, "unverified_mastercard_pan_base64")
+		names = append(names, "unverified-mastercard-pan-base64")
 	}
 	return names
 }
@@ -219,9 +219,9 @@ func Visa(o VisaOptions) (Activator, error) {
 
 func (o *VisaOptions) formats(encryptPAN bool) []string {
 	if encryptPAN && o.MBPAD != nil {
-		return []string{"unverified_visa_mbpac_1", "unverified_visa_mbpad_1"}
+		return []string{"unverified-visa-mbpac-1", "unverified-visa-mbpad-1"}
 	}
-	return []string{"unverified_visa_mbpac_1"}
+	return []string{"unverified-visa-mbpac-1"}
 }
 
 func (o *VisaOptions) activate(_ context.Context, in *ActivationInput) (*Activation, error) {
@@ -256,6 +256,6 @@ func UnsafeStatic(data []byte) Activator {
 		func(_ context.Context, in *ActivationInput) (*Activation, error) {
 			return &Activation{Data: slices.Clone(own), AuthCode: in.AuthCode}, nil
 		},
-		func(bool) []string { return []string{"unverified_static"} },
+		func(bool) []string { return []string{"unverified-static"} },
 	}
 }

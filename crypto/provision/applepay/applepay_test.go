@@ -73,7 +73,7 @@ func Example() {
 	_, err = pay.UnsafeBuild(context.Background(), card.Mastercard, c, r, appletest.Now)
 	fmt.Println(err)
 	// Output:
-	// [pass data] 65 [apple_ev_ecc_v2 apple_plain_pan unverified_mastercard_tav_3]
+	// [pass data] 65 [apple-ev-ecc-v2 apple-plain-pan unverified-mastercard-tav-3]
 	// {"primaryAccountNumber":"5123456789012346","expiration":"12/30","name":"TEST CARDHOLDER","nonce" <nil>
 	// applepay: nonce was used before
 }
@@ -329,7 +329,7 @@ func TestTheEncryptedFormHasItsMembers(t *testing.T) {
 		}
 		unverified := 0
 		for _, f := range d.Formats {
-			if strings.HasPrefix(f, "unverified_") {
+			if strings.HasPrefix(f, "unverified-") {
 				unverified++
 			}
 		}
@@ -379,7 +379,7 @@ var failing = activator(func(in *applepay.ActivationInput) (*applepay.Activation
 })
 
 func activator(f func(in *applepay.ActivationInput) (*applepay.Activation, error)) applepay.Activator {
-	a, err := applepay.NewActivator(func(_ context.Context, in *applepay.ActivationInput) (*applepay.Activation, error) { return f(in) }, "unverified_own")
+	a, err := applepay.NewActivator(func(_ context.Context, in *applepay.ActivationInput) (*applepay.Activation, error) { return f(in) }, "unverified-own")
 	if err != nil {
 		panic(err)
 	}

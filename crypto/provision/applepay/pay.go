@@ -72,7 +72,7 @@ type PassData struct {
 	AuthCode   secret.Text // to know again when the network asks; zero: the network's data has none
 	ValidUntil time.Time   // of the activation data; zero: it does not say
 	KeyID      string      // that the network knows the activation key by
-	Formats    []string    // names for the record; what nobody confirmed begins with "unverified_"
+	Formats    []string    // names for the record; what nobody confirmed begins with "unverified-"
 }
 
 const hiddenPassData = "[pass data]"
@@ -168,7 +168,7 @@ func (p *Pay) UnsafeActivate(ctx context.Context, network card.Network, c *card.
 }
 
 // Formats names what is built for a network, for the record; nil for one that is not
-// offered. What nobody has confirmed begins with "unverified_".
+// offered. What nobody has confirmed begins with "unverified-".
 func (p *Pay) Formats(network card.Network) []string {
 	n, err := p.network(network)
 	if err != nil {

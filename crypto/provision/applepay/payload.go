@@ -29,9 +29,9 @@ const (
 func (f Form) String() string {
 	switch f {
 	case PlainPAN:
-		return "apple_plain_pan"
+		return "apple-plain-pan"
 	case UnverifiedEncryptedPAN:
-		return "unverified_apple_encrypted_pan"
+		return "unverified-apple-encrypted-pan"
 	}
 	return fmt.Sprintf("form_%d", uint8(f))
 }
@@ -57,7 +57,7 @@ type Network struct {
 
 // formats names all that is built for the network.
 func (n *Network) formats() []string {
-	return append([]string{"apple_ev_ecc_v2", n.Form.String()}, n.Activation.Formats(n.Form == UnverifiedEncryptedPAN)...)
+	return append([]string{"apple-ev-ecc-v2", n.Form.String()}, n.Activation.Formats(n.Form == UnverifiedEncryptedPAN)...)
 }
 
 func (n *Network) check(name card.Network) error {

@@ -153,6 +153,9 @@ func (c *Card) Buffer(buf []byte, w *Wallet) []byte {
 // Text returns a *FieldError around ErrField unless s has min to max characters, is
 // UTF-8 and has no control characters.
 func Text(field, s string, min, max int) error {
+	if n := len(s); n >= min && n <= max && printable(s) {
+		return nil
+	}
 	n := utf8.RuneCountInString(s)
 	switch {
 	case !utf8.ValidString(s):
@@ -165,6 +168,16 @@ func Text(field, s string, min, max int) error {
 		return NewFieldError(ErrField, field, "it has control characters")
 	}
 	return nil
+}
+
+// printable reports whether s is ASCII without control characters, as most texts are.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // Country returns a *FieldError around ErrCountry unless s is an assigned code in

@@ -34,12 +34,12 @@ const (
 	UnverifiedTAV4 TAVFormat = 4
 )
 
-// String returns a name for records: unverified_mastercard_tav_3, and so on.
+// String returns a name for records: unverified-mastercard-tav-3, and so on.
 func (f TAVFormat) String() string {
 	if f < UnverifiedTAV2 || f > UnverifiedTAV4 {
-		return "no_mastercard_tav"
+		return "no-mastercard-tav"
 	}
-	return "unverified_mastercard_tav_" + strconv.Itoa(int(f))
+	return "unverified-mastercard-tav-" + strconv.Itoa(int(f))
 }
 
 // Field lists of the formats, as includedFieldsInOrder carries them.

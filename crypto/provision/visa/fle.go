@@ -27,8 +27,9 @@ const (
 // SHARED_SECRET. It is immutable, prints nothing of the secret, and is safe for
 // concurrent use; NewSharedKey makes one.
 type SharedKey struct {
-	id  string
-	kek func() cipher.AEAD // a function, so that no printer finds the key
+	id     string
+	kek    func() cipher.AEAD // a function, so that no printer finds the key
+	header *jose.Prepared
 }
 
 // NewSharedKey takes the key id (or API key) and the secret that belongs to it, as
@@ -51,7 +52,14 @@ func NewSharedKey(keyID string, shared secret.Text) (*SharedKey, error) {
 	if err != nil {
 		return nil, jose.ErrFIPS // the one reason that AES of 256 bits has
 	}
-	return &SharedKey{keyID, func() cipher.AEAD { return gcm }}, nil
+	header, err := jose.Prepare(jose.A256GCMKW, jose.A256GCM, jose.Header{
+		jose.Here("alg"), jose.Text("channelSecurityContext", "SHARED_SECRET"), jose.Here("enc"), jose.Varying("iat"),
+		jose.Here("iv"), jose.Text("kid", keyID), jose.Here("tag"), jose.Text("typ", "JOSE"),
+	})
+	if err != nil {
+		return nil, code.Wrap(ErrKey, "its id cannot stand in a header")
+	}
+	return &SharedKey{keyID, func() cipher.AEAD { return gcm }, header}, nil
 }
 
 func usableID(id string) bool {
@@ -74,18 +82,21 @@ func (k *SharedKey) Seal(plaintext []byte, now time.Time) (string, error) {
 	if iat < 0 || iat > maxNow {
 		return "", ErrClock
 	}
-	return seal(jose.A256GCMKW, k.kek(), jose.Header{
-		jose.Here("alg"), jose.Text("channelSecurityContext", "SHARED_SECRET"), jose.Here("enc"), jose.Int("iat", iat),
-		jose.Here("iv"), jose.Text("kid", k.id), jose.Here("tag"), jose.Text("typ", "JOSE"),
-	}, plaintext)
+	token, err := k.header.Seal(k.kek(), plaintext, iat)
+	return token, tooLarge(err)
 }
 
 func seal(alg string, key any, header jose.Header, plaintext []byte) (string, error) {
 	token, err := jose.Seal(alg, jose.A256GCM, key, header, plaintext)
+	return token, tooLarge(err)
+}
+
+// tooLarge puts one of jose's refusals in our words.
+func tooLarge(err error) error {
 	if errors.Is(err, jose.ErrTooLarge) {
-		return "", ErrTooLarge
+		return ErrTooLarge
 	}
-	return token, err
+	return err
 }
 
 // Open returns the plaintext of a compact JWE of Seal's kind. The kid must be ours;

@@ -180,27 +180,44 @@ func (m *part) allows(r rune) bool {
 	return m.letters && (unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r))
 }
 
-// plaintext writes the members in the order of Visa's samples.
-func (p *Payload) plaintext(buf []byte, c *card.Card, w *card.Wallet, pan string) []byte {
-	j := canon.NewWriter(buf).Object().Key("accountNumber").String(pan)
-	j.NonEmpty("cvv2", c.CVV2.Reveal())
-	j.NonEmpty("name", c.Name)
-	j.Key("expirationDate").Object().Key("month").String(c.Expiry.MM()).Key("year").String(c.Expiry.YYYY()).EndObject()
+// plaintext writes the members in the order of Visa's samples. What check, card.Check
+// and the types hold to characters that JSON takes as they are is copied; only name and
+// address can need an escape.
+func (p *Payload) plaintext(b []byte, c *card.Card, w *card.Wallet, pan string) []byte {
+	b = member(b, `{"accountNumber":"`, pan)
+	b = member(b, `,"cvv2":"`, c.CVV2.Reveal())
+	if c.Name != "" {
+		b = canon.AppendString(append(b, `,"name":`...), c.Name)
+	}
+	b = member(b, `,"expirationDate":{"month":"`, c.Expiry.MM())
+	b = append(member(b, `,"year":"`, c.Expiry.YYYY()), '}')
 	if c.Address != nil && *c.Address != (card.Address{}) {
-		j.Key("billingAddress").Object()
-		for _, m := range parts(c.Address) {
-			j.NonEmpty(m.name, m.value)
-		}
-		j.EndObject()
+		b = appendAddress(append(b, `,"billingAddress":`...), c.Address)
 	}
-	j.Key("provider").Object().
-		Key("intent").String(string(p.o.Intent)).
-		Key("clientWalletProvider").String(w.RequestorID).
-		Key("clientWalletAccountID").String(w.AccountID)
-	j.NonEmpty("clientDeviceID", w.DeviceID)
-	j.NonEmpty("clientAppID", w.AppID)
+	b = member(b, `,"provider":{"intent":"`, string(p.o.Intent))
+	b = member(b, `,"clientWalletProvider":"`, w.RequestorID)
+	b = member(b, `,"clientWalletAccountID":"`, w.AccountID)
+	b = member(b, `,"clientDeviceID":"`, w.DeviceID)
+	b = member(b, `,"clientAppID":"`, w.AppID)
 	if p.o.IDnV != nil {
-		j.Key("isIDnV").String(strconv.FormatBool(*p.o.IDnV)) // a text, as three of four implementations have it
+		b = member(b, `,"isIDnV":"`, strconv.FormatBool(*p.o.IDnV)) // a text, as three of four implementations have it
 	}
-	return j.EndObject().EndObject().Bytes()
+	return append(b, `}}`...)
+}
+
+// member appends a value, and what stands before it up to its first quote; nothing for
+// an empty value.
+func member(b []byte, before, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return append(append(append(b, before...), value...), '"')
+}
+
+func appendAddress(b []byte, a *card.Address) []byte {
+	j := canon.NewWriter(b).Object()
+	for _, m := range parts(a) {
+		j.NonEmpty(m.name, m.value)
+	}
+	return j.EndObject().Bytes()
 }
