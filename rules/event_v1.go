@@ -63,6 +63,7 @@ var eventV1Fields = []Field{
 	{Name: "wallet.phone_score", Type: Int, Doc: "1 (worst) to 5"},
 	{Name: "wallet.account_ref", Type: String, Personal: true},
 	{Name: "wallet.account_age_days", Type: Int},
+	{Name: "wallet.first_seen_days", Type: Int, Doc: "days since the issuer first saw this wallet account; 0: never before today"},
 	{Name: "wallet.model_version", Type: String},
 
 	{Name: "network_risk.score", Type: Int},
@@ -82,7 +83,8 @@ var eventV1Fields = []Field{
 	{Name: "device.phone_ref", Type: String, Personal: true},
 	{Name: "device.phone_last4", Type: String},
 	{Name: "device.bound", Type: Bool, Doc: "the issuer's app is bound to this device"},
-	{Name: "device.first_seen_days", Type: Int},
+	{Name: "device.bound_days", Type: Int, Doc: "days since the issuer's app was bound to this device"},
+	{Name: "device.first_seen_days", Type: Int, Doc: "days since the issuer first saw this device; 0: never before today"},
 
 	{Name: "holder.ref", Type: String},
 	{Name: "holder.home_country", Type: String},

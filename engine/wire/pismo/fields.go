@@ -45,8 +45,8 @@ func Gathered() []string {
 	return []string{
 		"vel.*", "holder.*", "session.*", "region.*", "sandbox",
 		"card.issued_at", "card.age_days", "card.expired", "card.expiry_match", "card.tokenizable", "verify.name_match",
-		"device.bound", "device.first_seen_days", "device.country", "device.ip_country", "device.ip_kind",
-		"device.phone_ref", "device.phone_last4",
+		"device.bound", "device.bound_days", "device.first_seen_days", "device.country", "device.ip_country", "device.ip_kind",
+		"device.phone_ref", "device.phone_last4", "wallet.first_seen_days",
 	}
 }
 
