@@ -360,19 +360,21 @@ func TestTextFindsCardNumbersAndQuotesNone(t *testing.T) {
 	}
 }
 
-func TestStarterPackIsClean(t *testing.T) {
-	p, err := starter.Pack()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, more := lint.Pack(p, lint.Options{Now: now})
-	for _, f := range found {
-		if f.Level != lint.Note {
-			t.Errorf("%s %s %s", f.Code, f.Rule, f.Message)
+func TestStarterPacksAreClean(t *testing.T) {
+	for _, load := range []func() (*rules.Pack, error){starter.Pack, starter.ProvisionPack} {
+		p, err := load()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if more > 0 {
-		t.Error(more)
+		found, more := lint.Pack(p, lint.Options{Now: now})
+		for _, f := range found {
+			if f.Level != lint.Note {
+				t.Errorf("%s %s %s", f.Code, f.Rule, f.Message)
+			}
+		}
+		if more > 0 {
+			t.Error(more)
+		}
 	}
 }
 
