@@ -24,9 +24,16 @@ type packSource struct {
 	data []byte // of a compiled file
 }
 
+// provisionPack names the pack for wallet payloads, which is in the binary as the
+// starter pack is. A file of that name is ./starter:provision.
+const provisionPack = "starter:provision"
+
 func (a *app) openPack() (*packSource, error) {
-	if a.pack == "" {
+	switch a.pack {
+	case "":
 		return &packSource{fsys: starter.FS(), name: "the starter pack"}, nil
+	case provisionPack:
+		return &packSource{fsys: starter.ProvisionFS(), name: "the starter pack for wallet payloads"}, nil
 	}
 	st, err := os.Stat(a.pack)
 	if err != nil {

@@ -196,7 +196,7 @@ func oneOf(s string, list []string) bool {
 }
 
 func (a *app) packFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.pack, "pack", "", "rules: a `DIR`, or a compiled FILE (default the starter pack)")
+	cmd.Flags().StringVar(&a.pack, "pack", "", "rules: a `DIR`, or a compiled FILE (default the starter pack; "+provisionPack+" is that for wallet payloads)")
 }
 
 // packArg lets the pack be named without its flag.
