@@ -25,6 +25,7 @@ import (
 	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/provision"
+	"github.com/issuant/issuant/crypto/provision/applepay"
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/provision/googlepay"
 	"github.com/issuant/issuant/crypto/provision/samsungpay"
@@ -32,11 +33,78 @@ import (
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/enginetest"
+	"github.com/issuant/issuant/internal/appletest"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/testkey"
 	"github.com/issuant/issuant/internal/testutil"
 	"github.com/issuant/issuant/rules/compile"
+	"github.com/issuant/issuant/rules/starter"
 )
+
+// The way of a payload: decide, grant, sign; in another process open and build.
+func Example() {
+	now := enginetest.Now()
+	pack, err := starter.ProvisionPack()
+	if err != nil {
+		panic(err)
+	}
+	eng, err := engine.New(pack, engine.Options{})
+	if err != nil {
+		panic(err)
+	}
+	granter, err := engine.NewGranter(engine.GranterOptions{})
+	if err != nil {
+		panic(err)
+	}
+	decision := eng.Decide(enginetest.CleanProvision(), now)
+	grant, err := granter.Grant(decision, engine.GrantRequest{AccountID: "walletaccount0000000001", DeviceID: "device000000000000000001"}, now)
+	if err != nil {
+		panic(err)
+	}
+	_, private, _ := ed25519.GenerateKey(nil)
+	key, _ := keyring.NewPrivate(private)
+	token, err := provision.SignGrant(grant, &keyring.Key{ID: "grants-1", Use: keyring.UseSign, Private: key}, "builder", now)
+	if err != nil {
+		panic(err)
+	}
+
+	// From here on in the process that has keys and card numbers.
+	ring, err := keyring.NewRing(keyring.Key{ID: "grants-1", Use: keyring.UseVerify, Public: key.Public()})
+	if err != nil {
+		panic(err)
+	}
+	opened, err := provision.OpenGrant(token, ring, "builder", now)
+	if err != nil {
+		panic(err)
+	}
+	number, _ := secret.ParsePAN("4000000000000002")
+	spent, err := provision.NewMemory(provision.MemoryOptions{StartedAt: now.Add(-time.Hour)})
+	if err != nil {
+		panic(err)
+	}
+	ports := provision.Ports{
+		Cards: provision.NewCards(map[string]card.Card{"k1:card-a": {PAN: number, Expiry: card.Expiry{Year: 2030, Month: 12}}}),
+		Spent: spent,
+	}
+	shared, _ := visa.NewSharedKey("YOUR-API-KEY", secret.NewText("the secret's text as Visa gave it"))
+	payload, _ := visa.NewPayload(visa.PayloadOptions{Key: shared})
+	pay, err := googlepay.New(googlepay.Options{Visa: payload, VisaRequestorID: googlepay.VisaRequestorID})
+	if err != nil {
+		panic(err)
+	}
+	request := googlepay.Target{Pay: pay, Network: card.Visa, CardRef: "k1:card-a",
+		Wallet: card.Wallet{AccountID: "walletaccount0000000001", DeviceID: "device000000000000000001", AppID: "YourApp"}}
+	out, record, err := provision.Build(context.Background(), opened, request, ports, now)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(opened, strings.Count(string(out.OpaquePaymentCard), "."), record.Formats, record.DecisionID == decision.ID)
+	_, record, err = provision.Build(context.Background(), opened, request, ports, now)
+	fmt.Println(err, record.Refusal)
+	// Output:
+	// [grant] 4 [visa_payload] true
+	// provision: the grant was used before grant_spent
+}
 
 const (
 	pan     = "4929123123123127"
@@ -58,10 +126,7 @@ func decide(t testing.TB, facts ...any) *engine.Decision {
 	must(t, err)
 	e, err := engine.New(pack, engine.Options{})
 	must(t, err)
-	ev := enginetest.With(enginetest.CleanPush(),
-		"id", "e-1", "kind", "provision", "wallet.recommendation", "none", "token.requestor", "google_pay",
-		"card.ref", cardRef, "device.ref", device, "wallet.account_ref", account)
-	return e.Decide(enginetest.With(ev, facts...), now)
+	return e.Decide(enginetest.With(enginetest.CleanProvision(), facts...), now)
 }
 
 func granter(t testing.TB, o engine.GranterOptions) *engine.Granter {
@@ -125,6 +190,48 @@ func googleTarget(t testing.TB) googlepay.Target {
 	return googlepay.Target{Pay: pay, Network: card.Visa, CardRef: cardRef, Wallet: card.Wallet{AccountID: account, DeviceID: device, AppID: "app"}}
 }
 
+func appleTarget(t testing.TB) (applepay.Target, *ecdsa.PrivateKey) {
+	t.Helper()
+	apple, key := appletest.New(t, nil), appletest.Key(t)
+	chain, err := applepay.NewChain(applepay.ChainOptions{Roots: [][]byte{apple.Root}})
+	must(t, err)
+	static := applepay.UnsafeStatic([]byte("activation"))
+	pay, err := applepay.New(applepay.Options{Chain: chain, UnsafeNoNonceMemory: true, Networks: map[card.Network]applepay.Network{card.Visa: {Form: applepay.PlainPAN, Activation: static}}})
+	must(t, err)
+	return applepay.Target{Pay: pay, Network: card.Visa, CardRef: cardRef, DeviceID: device,
+		Request: &applepay.Request{Certificates: apple.Certificates(t, &key.PublicKey), Nonce: []byte{0x9c, 2, 0x30, 0x92}, NonceSignature: []byte{1}}}, key
+}
+
+func TestApplePayIsBuilt(t *testing.T) {
+	request, key := appleTarget(t)
+	g := granted(t, provision.ApplePay)
+	other := *request.Request
+	other.Nonce = []byte{0x9c, 2, 0x30, 0x93}
+	wrong := request
+	wrong.Request = &other
+	if data, _, err := provision.Build(context.Background(), g, wrong, ports(t), now); !errors.Is(err, provision.ErrGrantBound) || data != nil {
+		t.Errorf("another nonce: %v", err)
+	}
+	if data, _, err := provision.Build(context.Background(), g, applepay.Target{Network: card.Visa, CardRef: cardRef, DeviceID: device}, ports(t), now); !errors.Is(err, provision.ErrGrantBound) || data != nil {
+		t.Errorf("no request: %v", err)
+	}
+	data, r, err := provision.Build(context.Background(), g, request, ports(t), now)
+	must(t, err)
+	theirs, err := key.ECDH()
+	must(t, err)
+	plain, err := applepay.Open(theirs, data.EncryptedPassData, data.EphemeralPublicKey)
+	if err != nil || !strings.Contains(string(plain), pan) || !strings.Contains(string(plain), nonce) || string(data.ActivationData) != "activation" {
+		t.Errorf("%v", err)
+	}
+	if strings.Join(r.Formats, " ") != "apple_ev_ecc_v2 apple_plain_pan unverified_static" || r.Wallet != provision.ApplePay || !r.Spent {
+		t.Errorf("%s", r.AppendJSON(nil))
+	}
+	request.Pay = nil
+	if data, _, err := provision.Build(context.Background(), granted(t, provision.ApplePay), request, ports(t), now); code.Of(err) != code.Network || data != nil {
+		t.Errorf("without networks: %v", err)
+	}
+}
+
 // fake is a target that counts what it built, and binds whatever a test wants.
 type fake struct {
 	b      provision.Binding
@@ -134,7 +241,7 @@ type fake struct {
 
 func (f fake) Binding() provision.Binding { return f.b }
 func (f fake) UnsafeBuild(_ context.Context, c *card.Card, _ time.Time) (string, []string, error) {
-	formats := []string{"unverified-fake"}
+	formats := []string{"unverified_fake"}
 	if f.broken != nil {
 		payload, err := f.broken(c)
 		return payload, formats, err
@@ -157,7 +264,7 @@ func TestAGrantIsGoodForOnePayload(t *testing.T) {
 	for _, w := range wallets {
 		g, p, f := granted(t, w), ports(t), target(w)
 		payload, r, err := provision.Build(context.Background(), g, f, p, now)
-		if err != nil || payload != "payload" || r.Refusal != "" || !r.Spent || r.Unsafe || r.GrantID != g.ID() || r.DecisionID != g.DecisionID() || r.CardRef != cardRef || r.Wallet != w || r.Formats[0] != "unverified-fake" {
+		if err != nil || payload != "payload" || r.Refusal != "" || !r.Spent || r.Unsafe || r.GrantID != g.ID() || r.DecisionID != g.DecisionID() || r.CardRef != cardRef || r.Wallet != w || r.Formats[0] != "unverified_fake" {
 			t.Fatalf("%s: %q %v %s", w, payload, err, r.AppendJSON(nil))
 		}
 		for _, again := range []*provision.Grant{g, ptr(*g)} {
@@ -307,7 +414,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	if err != nil || !strings.Contains(string(plain), `"accountNumber":"`+pan+`"`) || !strings.Contains(string(plain), device) || out.GoogleOpaquePaymentCard != nil {
 		t.Errorf("%v", err)
 	}
-	want := `{"format":1,"at":"2026-11-23T10:00:00Z","grant_id":"` + r.GrantID + `","decision_id":"` + r.DecisionID + `","card_ref":"k1:card-a","wallet":"google_pay","network":"visa","method":null,"formats":["visa-payload"],"unsafe":false,"spent":true,"refusal":null}`
+	want := `{"format":1,"at":"2026-11-23T10:00:00Z","grant_id":"` + r.GrantID + `","decision_id":"` + r.DecisionID + `","card_ref":"k1:card-a","wallet":"google_pay","network":"visa","method":null,"formats":["visa_payload"],"unsafe":false,"spent":true,"refusal":null}`
 	if got := string(r.AppendJSON(nil)); got != want {
 		t.Errorf("record\n%s\nwant\n%s", got, want)
 	}
@@ -316,7 +423,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	must(t, err)
 	request.Object, request.ServerSessionID = object, "session"
 	out, r, err = provision.Build(context.Background(), granted(t, provision.GooglePay), request, ports(t), now)
-	if err != nil || len(out.GoogleOpaquePaymentCard) == 0 || strings.Join(r.Formats, " ") != "visa-payload unverified-google-payment-card" {
+	if err != nil || len(out.GoogleOpaquePaymentCard) == 0 || strings.Join(r.Formats, " ") != "visa_payload unverified_google_payment_card" {
 		t.Errorf("both objects: %v %v", err, r.Formats)
 	}
 	request.ServerSessionID = "" // one fails: neither is given
@@ -328,7 +435,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	must(t, err)
 	s := samsungpay.Target{Pay: pay, Network: card.Visa, CardRef: cardRef, Wallet: request.Wallet}
 	payload, r, err := provision.Build(context.Background(), granted(t, provision.SamsungPay), s, ports(t), now)
-	if plain, failed := key.Open(string(payload)); err != nil || failed != nil || !strings.Contains(string(plain), pan) || r.Formats[0] != "visa-payload" {
+	if plain, failed := key.Open(string(payload)); err != nil || failed != nil || !strings.Contains(string(plain), pan) || r.Formats[0] != "visa_payload" {
 		t.Errorf("%v %v", err, failed)
 	}
 	s.Network, s.Pay = card.Visa, nil
@@ -773,7 +880,7 @@ func TestEveryAlteredByteIsRefused(t *testing.T) {
 func TestNothingPrintsAGrantOrACard(t *testing.T) {
 	g, p := granted(t, provision.ApplePay), ports(t)
 	_, r, err := provision.Build(context.Background(), granted(t, provision.ApplePay), target(provision.ApplePay), provision.Ports{Cards: source{err: errors.New(pan)}, Spent: p.Spent}, now)
-	plants := []string{pan, "PLANTED", "987", account, device, nonce, "planted-secret"}
+	plants := []string{pan, "PLANTED", account, device, nonce, "planted-secret"}
 	request := googleTarget(t)
 	request.Wallet = card.Wallet{}
 	for name, v := range map[string]any{

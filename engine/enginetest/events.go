@@ -39,6 +39,26 @@ const cleanMerchant = `{
 	"vel": {"cvv_fail_card_24h": 0, "cards_requestor_10m": 3, "decline_rate_bin_10m": 0.1}
 }`
 
+const cleanProvision = `{
+	"id": "e-4", "at": "2026-11-23T10:00:00Z", "kind": "provision", "adapter": "app", "schema": 1,
+	"token": {"network": "visa", "requestor": "google_pay", "channel": "wallet", "type": "device", "source": "push_app"},
+	"card": {"ref": "k1:card-a", "bin": "411111", "last4": "1111", "type": "PLASTIC", "status": "normal", "stage": "unblocked",
+		"age_days": 400, "expired": false, "tokenizable": true},
+	"wallet": {"recommendation": "none", "account_ref": "walletaccount0000000001", "first_seen_days": 90},
+	"device": {"ref": "device000000000000000001", "country": "BR", "ip_country": "BR", "ip_kind": "res", "bound": true, "bound_days": 150,
+		"first_seen_days": 200},
+	"holder": {"ref": "k1:holder-a", "home_country": "BR", "phone_changed_days": 700, "creds_reset_days": 90,
+		"channels": ["app", "sms", "call"]},
+	"session": {"in_app": true, "sca": true, "sca_age_s": 40, "sca_method": "app_biometric"},
+	"vel": {"attempts_card_24h": 0, "devices_card_30d": 1, "cvv_fail_card_24h": 0, "declines_device_24h": 0}
+}`
+
+// CleanProvision returns the event of a cardholder who adds a card to Google Pay from
+// the issuer's app, on a phone that the issuer knows: green under the starter pack for
+// wallet payloads (starter.ProvisionPack). Device and wallet account stand in it as the
+// phone names them, not as keyed references.
+func CleanProvision() *engine.Event { return parse(cleanProvision) }
+
 // CleanPush returns the event of a card that its holder pushes into a wallet from
 // the issuer's app, on a device that the issuer knows, with every fact that the
 // starter pack reads: green there. The caller owns it and may change it.
