@@ -9,8 +9,8 @@ import (
 )
 
 // Nonces remembers which nonces were used, so that one request makes one payload. It is
-// safe for concurrent use. NewNonces has one that lives in the process; engine.Once
-// makes one of a replay memory, which may outlive it.
+// safe for concurrent use. NewNonces has one that lives in the process; engine.NoncesIn
+// makes one of a durable ledger, which outlives it.
 type Nonces interface {
 	// Spend inserts key, atomically and once: first is true for the call that did, and
 	// false for every other one while now is not after until. It must not forget
