@@ -5,6 +5,7 @@
 //	shared secret (A256GCMKW, A256GCM)    Visa's published samples give the header; six implementations; KEK = SHA-256 of the secret's text: four
 //	payload for Google Pay, Samsung Pay   the same; field names and limits from four implementations and Visa's API description
 //	RSA (RSA-OAEP-256, A256GCM)           Visa's pages and samples
+//	MBPAC, MBPAD (Triple DES)             outer form and clear text: two implementations; layout of the blocks: one: unverified
 //	inbound JWS over JWE                  Visa's Click to Pay page gives the outer header; two implementations
 //
 // No issuer has told us yet that Visa took a payload of this package.
