@@ -53,7 +53,7 @@ type ChainOptions struct {
 	// is then judged as at the leaf's beginning.
 	UnsafeAnyTime bool
 	// Revoked is asked at every call, with certificates that are otherwise good; nil:
-	// revocation is not looked at. It must answer at once: keep revocation lists
+	// revocation is not looked at. It must not change them, and answer at once: keep revocation lists
 	// current elsewhere, and decide there what a stale one means.
 	Revoked func(leaf, intermediate *x509.Certificate, now time.Time) bool
 }

@@ -4,7 +4,7 @@
 //
 //	part                              evidence
 //	EV_ECC_v2                         a known answer that four public implementations share, reproduced byte for byte
-//	certificates                      Apple's published policy; two of Apple's leaves, as described by who read them
+//	certificates                      Apple's published policy; a production chain of 2018 to 2020 passes as of then
 //	JSON with the card number         Apple's developer documentation
 //	JSON with an encrypted number     names of members from two sources, their nesting unsettled: unverified
 //	Mastercard's activation data      see package mastercard, TAV: unverified

@@ -4,13 +4,18 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"encoding/hex"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/issuant/issuant/crypto/provision/applepay"
+	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/provision/internal/provisiontest"
+	"github.com/issuant/issuant/internal/appletest"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/evecc"
+	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/internal/testutil"
 )
 
@@ -186,4 +191,53 @@ func TestMutationsAreRefused(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzUnsafeBuild: whatever stands in a card's name, a request's bytes and a network's
+// texts, there is a typed error, or pass data whose JSON has exactly these values.
+func FuzzUnsafeBuild(f *testing.F) {
+	w := newWorld(f)
+	certs := w.apple.Certificates(f, &w.key.PublicKey)
+	f.Add("TEST CARDHOLDER", "Mastercard", "DEFAULT_MASTERCARD", "1", 6, []byte{0x9c, 2, 0x30, 0x92}, []byte{0x40})
+	f.Add("José \"Ñ\" \\ <&> \u2028", "", "", "", 0, []byte{0}, bytes.Repeat([]byte{0xff}, 512))
+	f.Add("a\x00b", "\xff", "x\n", strings.Repeat("9", 65), 11, []byte{}, []byte(nil))
+	f.Fuzz(func(t *testing.T, name, network, product, version string, prefix int, nonce, signature []byte) {
+		n := applepay.Network{Form: applepay.PlainPAN, Activation: static, NetworkName: network, ProductType: applepay.ProductType(product), Version: version, PrefixDigits: prefix}
+		p, err := applepay.New(applepay.Options{Chain: w.chain, UnsafeNoNonceMemory: true, Networks: map[card.Network]applepay.Network{card.Mastercard: n}})
+		if err != nil {
+			if code.Of(err) != code.Config || p != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		c := goodCard(t)
+		c.Name = name
+		d, err := p.UnsafeBuild(ctx, card.Mastercard, c, &applepay.Request{Certificates: certs, Nonce: nonce, NonceSignature: signature}, appletest.Now)
+		if err != nil {
+			if is := code.Of(err); is != code.Field && is != code.Nonce || d != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		plaintext := w.open(t, d)
+		if _, err := strictjson.Parse(plaintext, strictjson.Limits{}); err != nil {
+			t.Fatalf("%s: %v", plaintext, err)
+		}
+		var got map[string]string
+		if err := json.Unmarshal(plaintext, &got); err != nil {
+			t.Fatal(err)
+		}
+		for member, want := range map[string]string{
+			"primaryAccountNumber": "5123456789012346", "expiration": "12/30", "name": name, "networkName": network, "productType": product, "version": version,
+			"primaryAccountNumberPrefix": "5123456789012346"[:prefix], "nonce": hex.EncodeToString(nonce), "nonceSignature": hex.EncodeToString(signature),
+		} {
+			if got[member] != want {
+				t.Errorf("%s: %q, want %q", member, got[member], want)
+			}
+			delete(got, member)
+		}
+		if len(got) > 0 {
+			t.Errorf("and %v", got)
+		}
+	})
 }

@@ -39,8 +39,8 @@ def point(pub):
 cases = []
 
 
-def case(id, comment, flags, input, expect="ok", want=None):
-    c = {"id": id, "comment": comment, "flags": flags, "now_ms": int(NOW.timestamp() * 1000), "input": input, "expect": expect}
+def case(id, comment, flags, input, expect="ok", want=None, now=NOW):
+    c = {"id": id, "comment": comment, "flags": flags, "now_ms": int(now.timestamp() * 1000), "input": input, "expect": expect}
     if want is not None:
         c["want"] = want
     cases.append(c)
@@ -207,6 +207,27 @@ for id, comment, certs in [
 ]:
     chain("chain-" + id, comment, certs)
 
+# Apple's own, of 2018 to 2020.
+TEXT = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "apple-chain-2018.txt")).read()
+APPLE = [x509.load_pem_x509_certificate(("-----BEGIN" + p).encode()) for p in TEXT.split("-----BEGIN")[1:]]
+APPLE_DER = [c.public_bytes(serialization.Encoding.DER) for c in APPLE]
+assert hashlib.sha256(APPLE_DER[2]).hexdigest().upper() == "63343ABFB89A6A03EBB57E9B3F5FA7BE7C4F5C756F3017B3A8C488C3653E9179"
+for child, parent in [(0, 1), (1, 2), (2, 2)]:
+    APPLE[child].verify_directly_issued_by(APPLE[parent])
+
+
+def apples(id, comment, certs, now, ok):
+    case(id, comment, ["published", "chain"], {"do": "chain", "certificates_b64": [b64(c) for c in certs]}, "ok" if ok else "certificate",
+         {"key_b64": b64(point(APPLE[0].public_key()))} if ok else None, now)
+
+
+IN_2019 = datetime.datetime(2019, 1, 1, tzinfo=datetime.timezone.utc)
+apples("chain-apple", "a production chain of Apple's, in 2019", APPLE_DER[:2], IN_2019, True)
+apples("chain-apple-root", "the same with its root", APPLE_DER, IN_2019, True)
+apples("chain-apple-late", "the same in 2026, when the leaf is out of date", APPLE_DER[:2], NOW, False)
+apples("chain-apple-mixed", "Apple's leaf under another intermediate", [APPLE_DER[0], CA], IN_2019, False)
+apples("chain-apple-ours", "a leaf of ours under Apple's intermediate", [leaf(issuer="Apple Worldwide Developer Relations CA - G2"), APPLE_DER[1]], IN_2019, False)
+
 # ---------------------------------------------------------------- Visa's MBPAC and MBPAD
 WSD = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 
@@ -236,7 +257,7 @@ mbpad("mbpad-13", "13 digits", "4222222222222", 1, 2027, "!!!!")
 mbpad("mbpad-19", "19 digits", "4000000000000000006", 10, 2046, "~~~~")
 
 notes = {
-    "published": {"bug": "our reading differs from the known answer", "effect": "Apple cannot decrypt"},
+    "published": {"bug": "our reading differs from the known answer, or from Apple's own certificates", "effect": "Apple cannot decrypt, or no request is answered"},
     "recipe": {"bug": "another key derivation, IV or order", "effect": "Apple cannot decrypt, or we take for right what it cannot"},
     "padding": {"bug": "a coordinate loses its leading zeros", "effect": "one request in a hundred fails, and nobody knows why"},
     "strict": {"bug": "a changed message is opened", "effect": "whoever carries the payload changes it"},
@@ -244,7 +265,7 @@ notes = {
     "self-made": {"bug": "the layout changed", "effect": "unknown: nobody has confirmed it; it holds our code to one reading"},
 }
 out = {"format": 1, "kind": "provision_apple",
-       "comment": "Apple Pay's EV_ECC_v2, certificates and Visa's MBPAC and MBPAD. Written by crypto/provision/testdata/vectors_apple.py with pyca; certificates are of tests.",
-       "notes": notes, "setup": {"roots_b64": [b64(ROOT)], "wsd_hex": WSD.hex().upper(), "key_set_id": "123456.1"}, "cases": cases}
+       "comment": "Apple Pay's EV_ECC_v2, certificates and Visa's MBPAC and MBPAD. Written by crypto/provision/testdata/vectors_apple.py with pyca; certificates are of tests, but for a chain of Apple's of 2018.",
+       "notes": notes, "setup": {"roots_b64": [b64(ROOT), b64(APPLE_DER[2])], "wsd_hex": WSD.hex().upper(), "key_set_id": "123456.1"}, "cases": cases}
 with open(os.path.join(sys.argv[1], "provision_apple.json"), "w") as f:
     f.write(json.dumps(out, indent=1, ensure_ascii=False) + "\n")
