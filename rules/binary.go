@@ -204,30 +204,6 @@ func (r *binaryReader) loadLowered(c Compiler) (*Pack, error) {
 	return newPack(m, conds[:len(m.Rules)], conds[len(m.Rules):], x, lists)
 }
 
-func compileAll(m *Manifest, c Compiler, lists []*List) (*Pack, error) {
-	if c == nil {
-		return nil, ErrNotLowered
-	}
-	conds, sections, err := c.CompileManifest(m)
-	if err != nil {
-		return nil, err
-	}
-	return NewPack(m, conds, sections, lists...)
-}
-
-// recompiled compiles a pack whose lowered conditions are not enough; they must be
-// those that the compiler makes.
-func recompiled(m *Manifest, c Compiler, lists []*List, lowered []byte) (*Pack, error) {
-	p, err := compileAll(m, c, lists)
-	if err != nil {
-		return nil, err
-	}
-	if own, _ := p.appendLowered(nil); !bytes.Equal(own, lowered) {
-		return nil, ErrForms
-	}
-	return p, nil
-}
-
 func openBinary(b []byte) (*binaryReader, error) {
 	switch {
 	case len(b) > MaxBinaryBytes:

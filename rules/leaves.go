@@ -3,7 +3,6 @@ package rules
 import (
 	"cmp"
 	"math"
-	"reflect"
 	"slices"
 	"time"
 
@@ -127,7 +126,7 @@ func (c *Lowered) candidates(l *clause, field int, env *Env) []any {
 		sortByDistance(out, was)
 	}
 	out = append(out, nil)
-	return slices.DeleteFunc(out, func(v any) bool { return reflect.DeepEqual(v, was) })
+	return slices.DeleteFunc(out, func(v any) bool { return sameFact(v, was) })
 }
 
 func (c *Lowered) texts(l *clause, f Field, seeds []any, env *Env) []any {
@@ -193,11 +192,27 @@ func (c *Lowered) textLists(l *clause, was any, seeds []any, env *Env) []any {
 	return append(out, []string{})
 }
 
+// sameFact compares two values of facts; nil is an absent one.
+func sameFact(a, b any) bool {
+	switch x := a.(type) {
+	case []string:
+		y, ok := b.([]string)
+		return ok && (x == nil) == (y == nil) && slices.Equal(x, y)
+	case time.Time:
+		y, ok := b.(time.Time)
+		return ok && x.Equal(y)
+	}
+	if _, list := b.([]string); list {
+		return false
+	}
+	return a == b
+}
+
 // numbers returns the seeds that fit the type, and the values on both sides of them.
 func numbers(t Type, seeds []any) []any {
 	var out []any
 	push := func(v any) {
-		if !slices.ContainsFunc(out, func(o any) bool { return reflect.DeepEqual(o, v) }) {
+		if !slices.ContainsFunc(out, func(o any) bool { return sameFact(o, v) }) {
 			out = append(out, v)
 		}
 	}
