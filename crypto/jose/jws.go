@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/accel"
 )
 
 // JWS is a compact token whose shape was checked and whose signature was not. It is
@@ -189,6 +190,12 @@ func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input, ro
 	if len(sig) != pub.Size() {
 		return &Error{ErrSignature, "signature is not as long as the modulus"}
 	}
+	if holds, asked := accel.VerifyRSA(pub, h, pss != nil, input, sig); asked {
+		if !holds {
+			return ErrSignature
+		}
+		return nil
+	}
 	digest := appendDigest(room, h, input)
 	err := error(nil)
 	if pss == nil {
@@ -213,6 +220,9 @@ func (s *signature) appendMAC(dst []byte, key any, input []byte) ([]byte, error)
 	}
 	var h hash.Hash
 	k := key.(secret.Bytes).Reveal()
+	if mac, done := accel.HMAC(dst, s.size, k, input); done {
+		return mac, nil
+	}
 	switch s.hash {
 	case crypto.SHA256:
 		h = hmac.New(sha256.New, k)

@@ -17,6 +17,7 @@ import (
 	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/accel"
 )
 
 type kind uint8
@@ -207,6 +208,11 @@ func (p *prepared) mac(c content) *mac {
 			m.Hash = hmac.New(p.alg.new, p.secret.Reveal())
 		} else {
 			m.Hash = p.alg.new()
+		}
+	}
+	if accel.Linked && p.alg.kind == macKind {
+		if _, done := accel.HMAC(m.sum[:0], p.alg.size, p.secret.Reveal(), c.bytes()); done {
+			return m
 		}
 	}
 	m.Reset()

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
+
+	"github.com/issuant/issuant/internal/accel"
 )
 
 // Verifier opens the messages of one route. It is immutable and safe for
@@ -67,6 +69,8 @@ func (v *Verifier) Header() string { return v.header }
 func (v *Verifier) Coverage() Coverage { return v.scheme.coverage() }
 
 func (m *Message) hashBody() {
-	m.bodyHash = sha256.Sum256(m.body)
+	if !accel.SHA256(m.body, &m.bodyHash) {
+		m.bodyHash = sha256.Sum256(m.body)
+	}
 	m.digest = hex.EncodeToString(m.bodyHash[:])
 }

@@ -19,5 +19,6 @@ func VerifyRSA(*rsa.PublicKey, crypto.Hash, bool, []byte, []byte) (holds, done b
 // SHA256 has the host write the message's hash into out.
 func SHA256([]byte, *[32]byte) (done bool) { return false }
 
-// HMAC has the host append the message's HMAC to dst.
-func HMAC(dst []byte, _ crypto.Hash, _, _ []byte) (mac []byte, done bool) { return dst, false }
+// HMAC has the host append the message's HMAC to dst, with the SHA-2 hash of that many
+// bytes.
+func HMAC(dst []byte, _ int, _, _ []byte) (mac []byte, done bool) { return dst, false }

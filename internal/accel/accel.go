@@ -29,3 +29,16 @@ func number(hash crypto.Hash) uint32 {
 	}
 	return 0
 }
+
+// bySize is number for the SHA-2 hash of that many bytes.
+func bySize(size int) uint32 {
+	switch size {
+	case 32:
+		return 1
+	case 48:
+		return 2
+	case 64:
+		return 3
+	}
+	return 0
+}

@@ -46,9 +46,10 @@ func SHA256(msg []byte, out *[32]byte) bool {
 	return sha256(start(msg), uint32(len(msg)), unsafe.Pointer(out)) == done
 }
 
-// HMAC has the host append the message's HMAC to dst.
-func HMAC(dst []byte, hash crypto.Hash, key, msg []byte) (mac []byte, ok bool) {
-	n := number(hash)
+// HMAC has the host append the message's HMAC to dst, with the SHA-2 hash of that many
+// bytes.
+func HMAC(dst []byte, size int, key, msg []byte) (mac []byte, ok bool) {
+	n := bySize(size)
 	if n == 0 {
 		return dst, false
 	}
@@ -56,5 +57,5 @@ func HMAC(dst []byte, hash crypto.Hash, key, msg []byte) (mac []byte, ok bool) {
 	if hmac(n, start(key), uint32(len(key)), start(msg), uint32(len(msg)), unsafe.Pointer(&out)) != done {
 		return dst, false
 	}
-	return append(dst, out[:hash.Size()]...), true
+	return append(dst, out[:size]...), true
 }

@@ -7,8 +7,59 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rsa"
+	"math/big"
 	"slices"
+
+	"github.com/issuant/issuant/crypto/keyring"
 )
+
+// pair reads the private half of a key whose public half has been read.
+func (j *jwk) pair(k *keyring.Key) {
+	d := j.bytes("d")
+	defer clear(d)
+	var private any
+	var err error
+	if pub, ok := k.Public.(*rsa.PublicKey); ok {
+		private, err = j.rsaPair(pub, d)
+	} else {
+		private, err = j.curvePair(k.Public, d)
+	}
+	if j.wrong != "" {
+		return
+	}
+	if err == nil {
+		k.Private, err = keyring.NewPrivate(private)
+	}
+	if err != nil {
+		j.fail("the private members are no private key")
+		return
+	}
+	if eq, ok := k.Private.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !eq.Equal(k.Public) {
+		j.fail("the private and the public members are no pair")
+	}
+}
+
+// rsaPair takes d and the two primes, and computes the rest anew.
+func (j *jwk) rsaPair(pub *rsa.PublicKey, d []byte) (*rsa.PrivateKey, error) {
+	if _, ok := j.members.Get("oth"); ok {
+		j.fail("has more than two primes")
+		return nil, nil
+	}
+	p, q := j.bytes("p"), j.bytes("q")
+	defer clear(p)
+	defer clear(q)
+	if j.wrong != "" {
+		return nil, nil
+	}
+	n := func(b []byte) *big.Int { return new(big.Int).SetBytes(b) }
+	key := &rsa.PrivateKey{PublicKey: *pub, D: n(d), Primes: []*big.Int{n(p), n(q)}}
+	if err := key.Validate(); err != nil {
+		return nil, err
+	}
+	key.Precompute()
+	return key, nil
+}
 
 // curvePair makes the private key of an EC or OKP key; nil without an error when what
 // is wrong has been said.
