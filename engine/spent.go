@@ -1,3 +1,5 @@
+//go:build !issuant_lean
+
 package engine
 
 import (
