@@ -5,7 +5,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME   ?= 1m
 PACK       ?= rules/starter
 
-.PHONY: build test race lint vuln fuzz bench soak update
+.PHONY: wasm build test race lint vuln fuzz bench soak update
 
 # What a newcomer runs, and what CI runs first.
 test:
@@ -25,6 +25,11 @@ build:
 	mkdir -p bin
 	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags '-s -w' -o bin/issuant ./cmd/issuant
 	bin/issuant version --format cyclonedx > bin/issuant.cdx.json
+
+# The modules for other runtimes, with their manifests, and what they weigh.
+wasm:
+	go run ./wasm/mkwasm -o bin/wasm/
+	@if command -v node >/dev/null; then node wasm/sizes.mjs bin/wasm; else echo "node is not here: brotli sizes are not weighed"; fi
 
 lint:
 	test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt would change these files"; exit 1; }

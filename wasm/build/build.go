@@ -1,0 +1,171 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/wasmfile"
+	"github.com/issuant/issuant/wasm/abi"
+)
+
+// GoVersion is the Go whose modules are published: other versions give working modules
+// of other bytes.
+const GoVersion = "go1.26.8"
+
+// ErrGo is wrapped by errors of the Go command.
+var ErrGo = code.New(code.Toolchain, "build: the Go command did not build the module")
+
+// ErrOptions is wrapped by errors about options.
+var ErrOptions = code.New(code.Config, "build: bad options")
+
+// Options say what is built.
+type Options struct {
+	Root        string // folder of the checkout, with go.mod; "" is the working folder
+	Flavour     string // abi.FlavourVerify, FlavourDecide or FlavourFull
+	Accelerated bool   // the module also imports issuant_host
+	Go          string // the Go command; "" is "go"
+}
+
+// Result is a module and its manifest.
+type Result struct {
+	Module   []byte
+	Manifest []byte // one line of JSON: see Manifest in wasm/ABI.md
+	Go       string // version of the Go command; equal bytes are promised for GoVersion
+}
+
+// Name is the file name of a module: issuant-decide.wasm, issuant-decide-accel.wasm.
+func (o *Options) Name() string {
+	if o.Accelerated {
+		return "issuant-" + o.Flavour + "-accel.wasm"
+	}
+	return "issuant-" + o.Flavour + ".wasm"
+}
+
+// Guest builds the module. Errors: ErrOptions, ErrGo with the command's words, ErrLink
+// where what Go's linker made is not of the form that is known, *wasmfile.Error.
+func Guest(ctx context.Context, opt Options) (*Result, error) {
+	tags, err := opt.tags()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "issuant-wasm")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	linked := filepath.Join(dir, "guest.wasm")
+	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=-s -w", "-o", linked}
+	for _, pkg := range quiet {
+		args = append(args, "-gcflags="+pkg+"=-l")
+	}
+	if _, err := opt.run(ctx, append(args, "./wasm/guest")...); err != nil {
+		return nil, err
+	}
+	version, err := opt.run(ctx, "env", "GOVERSION")
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.ReadFile(linked)
+	if err != nil {
+		return nil, err
+	}
+	module, err := shrink(file)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Go: strings.TrimSpace(string(version))}
+	r.Module, r.Manifest, err = withManifest(ctx, module)
+	return r, err
+}
+
+// quiet are packages whose functions are not inlined: what runs once, seldom, or where
+// a call more does not count. It makes a module some seven per cent smaller.
+var quiet = []string{
+	"github.com/issuant/issuant/engine/wire/pismo", "github.com/issuant/issuant/engine",
+	"github.com/issuant/issuant/crypto/...", "github.com/issuant/issuant/wasm/...",
+	"github.com/issuant/issuant/internal/sfv", "github.com/issuant/issuant/internal/code",
+	"github.com/issuant/issuant/rules/compile/...",
+	"github.com/expr-lang/expr/...", "go.yaml.in/yaml/v3", "filippo.io/...", "golang.org/x/...",
+	"bufio", "context", "encoding/...", "errors", "fmt", "hash", "internal/bisect", "internal/fmtsort", "internal/godebug",
+	"internal/oserror", "internal/poll", "internal/reflectlite", "internal/strconv", "internal/testlog", "io", "io/fs", "maps",
+	"math/big", "math/rand", "math/rand/v2", "net/netip", "os", "path", "path/filepath", "reflect", "regexp/...", "sort", "strconv", "strings",
+	"syscall", "text/...", "time", "unique",
+}
+
+func (o *Options) tags() (string, error) {
+	tags := ""
+	switch o.Flavour {
+	case abi.FlavourVerify:
+		tags = "issuant_verify,issuant_lean"
+	case abi.FlavourDecide:
+		tags = "issuant_decide,issuant_lean"
+	case abi.FlavourFull:
+		tags = "issuant_full"
+	default:
+		return "", fmt.Errorf("%w: the flavour is verify, decide or full, not %q", ErrOptions, o.Flavour)
+	}
+	if o.Accelerated {
+		tags += ",issuant_accel"
+	}
+	return tags, nil
+}
+
+// run runs the Go command for the module's platform. Settings of the user that change
+// what is built are set anew.
+func (o *Options) run(ctx context.Context, args ...string) ([]byte, error) {
+	name := o.Go
+	if name == "" {
+		name = "go"
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = o.Root
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOWORK=off", "GOFLAGS=", "GOEXPERIMENT=", "GOWASM=", "CGO_ENABLED=0", "GOFIPS140=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w\n%s", ErrGo, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return out, nil
+}
+
+// shrink rewrites the data of a module that Go has linked.
+func shrink(file []byte) ([]byte, error) {
+	m, err := wasmfile.Parse(file)
+	if err != nil {
+		return nil, err
+	}
+	memory, err := m.Image()
+	if err != nil {
+		return nil, err
+	}
+	if err := dropLines(memory); err != nil {
+		return nil, err
+	}
+	m.SetImage(memory)
+	return m.Encode(), nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Root returns the folder of the checkout that this package was compiled from, "" when
+// it was built without paths.
+func Root() string {
+	_, file, _, ok := runtime.Caller(0)
+	if dir := filepath.Join(filepath.Dir(file), "..", ".."); ok && filepath.IsAbs(file) {
+		return dir
+	}
+	return ""
+}
