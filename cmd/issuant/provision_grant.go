@@ -22,7 +22,7 @@ import (
 
 type grantFlags struct {
 	event, request, key, keyID, identity, audience, refKey, out string
-	proof, proofScheme, proofKeys                               string
+	proof, proofScheme, proofKeys, decidedAt                    string
 	proofMethods                                                []string
 	force                                                       bool
 }
@@ -39,20 +39,22 @@ the request, and good for up to five minutes after the decision.
 
 A yellow or orange decision needs the proof that its step-up was passed: a signed request
 (--step-up, with the scheme and keys that verify it) whose body names decision, card and
-method (StepUpResult of package engine). Red gives no grant.
+method (StepUpResult of package engine). The proof is of the decision that was made before
+the cardholder was asked: give its instant again with --decided-at, and the same event. Red
+gives no grant. Without --pack the starter pack for wallet payloads decides.
 
 Where the event has device.ref or wallet.account_ref as keyed references, --ref-key made
 them; without it these facts are the ids themselves. Exit code 1 when there is no grant: the
 decision is then on standard error.`,
 		Example: `  issuant provision grant --event event.json --request request.json --pack provision-pack --key grant-key.json
   issuant provision grant --event event.json --request request.json --key grant-key.json \
-      --step-up result.http --step-up-scheme acme.yaml --step-up-keys acme-keys.json --step-up-method app`,
+      --decided-at 2026-11-23T10:00:00Z --step-up result.http --step-up-scheme acme.yaml --step-up-keys acme-keys.json --step-up-method app`,
 		RunE: func(*cobra.Command, []string) error { return a.makeGrant(f) },
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.event, "event", "", "event of kind provision: a JSON `FILE`, or - for standard input")
 	fl.StringVar(&f.request, "request", "", "what the phone asks for: a JSON `FILE`, as for building")
-	a.packFlag(cmd)
+	fl.StringVar(&a.pack, "pack", provisionPack, "rules: a `DIR`, or a compiled FILE")
 	fl.StringVar(&f.key, "key", "", "private key that signs grants: a key `FILE` (issuant keys generate)")
 	fl.StringVar(&f.keyID, "key-id", "", "`ID` of the key, where the file has several")
 	fl.StringVar(&f.identity, "identity", "", "`FILE` of the age identity that opens a sealed key file")
@@ -62,6 +64,7 @@ decision is then on standard error.`,
 	fl.StringVar(&f.proofScheme, "step-up-scheme", "", "signature scheme of the proof: a `NAME` or FILE.yaml, as for verify")
 	fl.StringVar(&f.proofKeys, "step-up-keys", "", "keys that verify the proof: a key `FILE`")
 	fl.StringArrayVar(&f.proofMethods, "step-up-method", nil, "`METHOD` that this proof counts for, as app or sms; repeated")
+	fl.StringVar(&f.decidedAt, "decided-at", "", "with --step-up: `TIME` of the decision whose step-up is proven (default --now)")
 	fl.StringVarP(&f.out, "output", "o", "", "write this `FILE`, for its owner alone (default standard output)")
 	fl.BoolVar(&f.force, "force", false, "replace the file of -o")
 	a.nowFlag(cmd)
@@ -83,7 +86,13 @@ func (a *app) makeGrant(f *grantFlags) error {
 	if err != nil {
 		return err
 	}
-	d, ev, err := a.decideProvision(f, now)
+	at := now
+	if f.decidedAt != "" {
+		if at, err = parseTime(f.decidedAt); err != nil {
+			return usage("--decided-at: %w", err)
+		}
+	}
+	d, ev, err := a.decideProvision(f, at)
 	if err != nil {
 		return err
 	}
@@ -239,7 +248,7 @@ func (a *app) grantRequest(f *grantFlags, ev *engine.Event) (*engine.GrantReques
 func (a *app) notGranted(d *engine.Decision, err error) error {
 	if a.format == "json" {
 		if werr := a.printJSONValue(map[string]any{
-			"granted": false, "code": code.Of(err).String(), "reason": err.Error(), "decision_id": d.ID, "outcome": d.Outcome.String(), "step_up": d.StepUp,
+			"granted": false, "code": code.Of(err).String(), "reason": err.Error(), "decision_id": d.ID, "decided_at": d.Now.Format(time.RFC3339Nano), "outcome": d.Outcome.String(), "step_up": d.StepUp,
 		}); werr != nil {
 			return werr
 		}
@@ -250,6 +259,10 @@ func (a *app) notGranted(d *engine.Decision, err error) error {
 		rules[i] = r.ID
 	}
 	fmt.Fprintf(a.err, "issuant: no grant: the decision is %s (rules: %s)\n", d.Outcome, orWord(strings.Join(rules, ", "), "none"))
+	if len(d.StepUp) > 0 {
+		fmt.Fprintf(a.err, "issuant: when the cardholder has passed %s, prove it of decision %s, with --decided-at %s\n",
+			strings.Join(d.StepUp, " or "), d.ID, d.Now.Format(time.RFC3339Nano))
+	}
 	return fail(exitFailed, "%w", err)
 }
 
