@@ -1,3 +1,6 @@
+// The real module would take minutes to compile under the race detector.
+//go:build !race
+
 package host_test
 
 import (

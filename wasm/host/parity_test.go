@@ -31,6 +31,9 @@ var modules = struct {
 
 func realModule(t testing.TB, flavour, build string) []byte {
 	t.Helper()
+	if raced {
+		t.Skip("the real module is not compiled under the race detector: it takes minutes")
+	}
 	b, err := buildReal(flavour, build)
 	if err != nil {
 		t.Fatal(err)
