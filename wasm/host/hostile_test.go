@@ -2,10 +2,6 @@ package host
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"testing"
 	"time"
@@ -14,6 +10,7 @@ import (
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/testkey"
 	"github.com/issuant/issuant/internal/testutil"
+	"github.com/issuant/issuant/internal/wasmtest"
 	"github.com/issuant/issuant/rules/starter"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -34,47 +31,20 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	key := testkey.RSA(t, "rsa2048-a") // fixed, so that a finding of the fuzzer stays one
-	body := []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`)
-	request := Request{Now: theNow, Scheme: "pismo", Method: "POST", Path: "/", Body: body,
-		Header: map[string][]string{"X-Pismo-Sign": {sign(t, key, body)}, "Content-Type": {"application/json"}}}
+	request := wasmtest.PismoRequest(t, key, enginetest.PismoAccount, []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`))
 	event := fmt.Appendf(nil, `{"now_ms":%d,"event":{"id":"e-1","token":{"network":"visa","channel":"wallet","source":"manual"},"card":{"type":"PLASTIC","expired":true},"guards":[]}}`, theNow.UnixMilli())
-	return &world{p.Encode(), ringOf(&key.PublicKey), map[string][]byte{
+	return &world{p.Encode(), wasmtest.PismoRing(key), map[string][]byte{
 		abi.ExportDecide: event, abi.ExportExplain: event, abi.ExportDecideBatch: bytes.Repeat(append(event, '\n'), 3),
-		abi.ExportOpen: request.json(), abi.ExportAnswer: request.json(),
+		abi.ExportOpen: request, abi.ExportAnswer: request,
 	}}
-}
-
-// sign is what Pismo puts into X-Pismo-Sign.
-func sign(t testing.TB, key *rsa.PrivateKey, body []byte) string {
-	t.Helper()
-	b64 := base64.RawURLEncoding.EncodeToString
-	hash := sha256.Sum256(body)
-	input := b64([]byte(`{"alg":"RS256","kid":"k1","typ":"JWT"}`)) + "." + b64(fmt.Appendf(nil,
-		`{"account-id":%s,"body-hash":%q,"exp":%d,"iat":%d,"iss":"api.pismo.io","sub":"api-cards-tokenization"}`,
-		enginetest.PismoAccount, base64.StdEncoding.EncodeToString(hash[:]), theNow.Unix()+600, theNow.Unix()))
-	sum := sha256.Sum256([]byte(input))
-	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return input + "." + b64(sig)
-}
-
-// ringOf is a ring document with one key of Pismo's, and what answers to it need.
-func ringOf(pub *rsa.PublicKey) []byte {
-	return fmt.Appendf(nil, `{"format":1,"keys":[{"kid":"k1","kty":"RSA","use":"sig","alg":"RS256","n":%q,"e":"AQAB"}],`+
-		`"schemes":{"pismo":{"accounts":[%q]}},"pismo":{"ref_key":{"id":"t1","secret_b64":%q},"sms":{"source":"issuer"}}}`,
-		base64.RawURLEncoding.EncodeToString(pub.N.Bytes()), enginetest.PismoAccount, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
 }
 
 // loaded are twins with the world's pack and ring in them.
 func (w *world) loaded(t testing.TB, flavour, build string, r Runtime) (tw *twins, pack, ring uint32) {
 	t.Helper()
 	tw = newTwins(t, flavour, build, r)
-	c, reply := tw.ask(t, abi.ExportLoad, nil, w.pack)
-	pack = handle(t, c, reply)
-	c, reply = tw.ask(t, abi.ExportRing, nil, bytes.Clone(w.ring))
-	return tw, pack, handle(t, c, reply)
+	pack = tw.load(t, abi.ExportLoad, w.pack)
+	return tw, pack, tw.load(t, abi.ExportRing, w.ring)
 }
 
 // handlesOf are those that an export takes.
@@ -105,7 +75,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 				}
 				for _, m := range testutil.Mutations(in, 400, 8) {
 					c, _ := tw.ask(t, export, handles, m)
-					codes[code.Code(c)]++
+					codes[c]++
 				}
 				for _, m := range [][]byte{nil, {}, []byte("{"), []byte("null"), []byte("[]"), []byte(`"a"`), bytes.Repeat([]byte("["), 100_000), bytes.Repeat([]byte(`{"a":`), 50_000), {0xff, 0xfe}} {
 					if c, reply := tw.ask(t, export, handles, m); c == 0 && export != abi.ExportDecideBatch {
@@ -117,7 +87,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 						bad := bytes.Clone(in)
 						h := append([]uint32(nil), handles...)
 						h[i] = wrong
-						if c, reply := tw.ask(t, export, h, bad); code.Code(c) != code.Handle {
+						if c, reply := tw.ask(t, export, h, bad); c != code.Handle {
 							t.Errorf("%s with handle %d: %d %s", export, wrong, c, reply)
 						}
 					}
@@ -126,9 +96,9 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 			for export, in := range map[string][]byte{abi.ExportLoad: w.pack, abi.ExportRing: w.ring} {
 				for _, m := range testutil.Mutations(in, 60, 9) {
 					c, reply := tw.ask(t, export, nil, bytes.Clone(m))
-					codes[code.Code(c)]++
+					codes[c]++
 					if c == 0 {
-						tw.ask(t, abi.ExportDrop, []uint32{handle(t, c, reply)}, nil)
+						tw.ask(t, abi.ExportDrop, []uint32{handle(t, reply)}, nil)
 					}
 				}
 			}
@@ -196,6 +166,12 @@ func TestEventsStayInTheirPlace(t *testing.T) {
 	}
 }
 
+// handle is that of the JSON in a reply to load or ring.
+func handle(t testing.TB, json []byte) uint32 {
+	t.Helper()
+	return wasmtest.Handle(t, append(make([]byte, 4), json...))
+}
+
 // FuzzModuleAgainstLibrary: the first byte chooses an export and its handles, the rest is
 // the input. The module and the library answer with the same bytes, whatever it is.
 func FuzzModuleAgainstLibrary(f *testing.F) {
@@ -226,7 +202,7 @@ func FuzzModuleAgainstLibrary(f *testing.F) {
 			handles[0] = uint32(len(in))
 		}
 		if c, reply := tw.ask(t, export, handles, in); c == 0 && (export == abi.ExportLoad || export == abi.ExportRing) {
-			tw.ask(t, abi.ExportDrop, []uint32{handle(t, c, reply)}, nil)
+			tw.ask(t, abi.ExportDrop, []uint32{handle(t, reply)}, nil)
 		}
 	})
 }

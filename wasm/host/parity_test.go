@@ -9,10 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/wasmtest"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
 	"github.com/issuant/issuant/rules/compile/compiletest"
@@ -80,7 +83,7 @@ func realOptions(t testing.TB, flavour, build string) Options {
 // be answered with the same bytes.
 type twins struct {
 	wasm   *instance
-	native *module.Module
+	native wasmtest.Caller
 }
 
 // newTwins opens a pool for its instance alone, which it never gives back.
@@ -98,108 +101,112 @@ func newTwins(t testing.TB, flavour, build string, r Runtime) *twins {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tw := &twins{in, m}
+	tw := &twins{in, wasmtest.Native(m)}
 	if flavour == abi.FlavourFull {
-		nativeReply(m, abi.ExportEntropy, nil, make([]byte, 64)) // the pool has given its own
+		tw.native(abi.ExportEntropy, nil, make([]byte, 64)) // the pool has given its own
 	}
 	return tw
 }
 
-// ask returns what both answer, code included, and fails where they differ.
-func (tw *twins) ask(t testing.TB, export string, handles []uint32, in []byte) (c uint32, reply []byte) {
+// ask returns what both answer, and fails where they differ.
+func (tw *twins) ask(t testing.TB, export string, handles []uint32, in []byte) (c code.Code, json []byte) {
 	t.Helper()
-	c, reply = tw.askWASM(t, export, handles, in)
-	want := nativeReply(tw.native, export, handles, in)
-	if want == nil {
-		want = binary.LittleEndian.AppendUint32(nil, tooLarge.code)
-		reply = nil
+	reply := tw.call(t)(export, handles, in)
+	if want := tw.native(export, handles, in); !bytes.Equal(reply, want) {
+		c, json := wasmtest.Split(reply)
+		d, wanted := wasmtest.Split(want)
+		t.Fatalf("%s of %.300q:\nwasm   %v %s\nnative %v %s", export, in, c, json, d, wanted)
 	}
-	if got := append(binary.LittleEndian.AppendUint32(nil, c), reply...); !bytes.Equal(got, want) {
-		t.Fatalf("%s of %.300q:\nwasm   %d %s\nnative %d %s", export, in, c, reply, binary.LittleEndian.Uint32(want), want[4:])
-	}
-	return c, reply
+	return wasmtest.Split(reply)
 }
 
-func (tw *twins) askWASM(t testing.TB, export string, handles []uint32, in []byte) (uint32, []byte) {
-	t.Helper()
-	var reply []byte
-	var err error
-	if takesNoInput(export) {
-		params := []uint64{}
-		for _, h := range handles {
-			params = append(params, uint64(h))
+// call returns the module's replies as package wasmtest has them, code first.
+func (tw *twins) call(t testing.TB) wasmtest.Caller {
+	return func(export string, handles []uint32, in []byte) []byte {
+		t.Helper()
+		var reply []byte
+		var err error
+		if export == abi.ExportDrop || export == abi.ExportInfo || export == abi.ExportSelftest {
+			params := []uint64{}
+			for _, h := range handles {
+				params = append(params, uint64(h))
+			}
+			reply, err = tw.wasm.reply(t.Context(), export, params...)
+		} else {
+			reply, err = tw.wasm.send(t.Context(), export, handles, in)
 		}
-		reply, err = tw.wasm.reply(t.Context(), export, params...)
-	} else {
-		reply, err = tw.wasm.send(t.Context(), export, handles, in)
+		var refused *GuestError
+		if errors.As(err, &refused) {
+			return append(binary.LittleEndian.AppendUint32(nil, refused.code), refused.Reply...)
+		} else if err != nil {
+			t.Fatalf("%s of %.300q: %v", export, in, err)
+		}
+		return append(make([]byte, 4), reply...)
 	}
-	var refused *GuestError
-	if errors.As(err, &refused) {
-		return refused.code, refused.Reply
-	} else if err != nil {
-		t.Fatalf("%s of %.300q: %v", export, in, err)
-	}
-	return 0, reply
 }
 
-func takesNoInput(export string) bool {
-	return export == abi.ExportDrop || export == abi.ExportInfo || export == abi.ExportSelftest
-}
-
-// nativeReply calls a method as an export, and copies the reply; nil where no tray takes
-// the input.
-func nativeReply(m *module.Module, export string, handles []uint32, in []byte) []byte {
-	n := uint32(len(in))
-	tray := m.In(n)
-	if tray == nil {
-		return nil
-	}
-	copy(tray, in)
-	h := append(handles, 0, 0)
-	var reply []byte
-	switch export {
-	case abi.ExportInfo:
-		reply = m.Info()
-	case abi.ExportSelftest:
-		reply = m.Selftest()
-	case abi.ExportLoad:
-		reply = m.Load(n)
-	case abi.ExportRing:
-		reply = m.Ring(n)
-	case abi.ExportDecide:
-		reply = m.Decide(h[0], n)
-	case abi.ExportExplain:
-		reply = m.Explain(h[0], n)
-	case abi.ExportDecideBatch:
-		reply = m.DecideBatch(h[0], n)
-	case abi.ExportOpen:
-		reply = m.Open(h[0], n)
-	case abi.ExportAnswer:
-		reply = m.Answer(h[0], h[1], n)
-	case abi.ExportEntropy:
-		reply = m.Entropy(n)
-	case abi.ExportProvision:
-		reply = m.Provision(h[0], n)
-	case abi.ExportSeal:
-		reply = m.Seal(h[0], n)
-	case abi.ExportCompile:
-		reply = m.Compile(n)
-	case abi.ExportDrop:
-		reply = m.Drop(h[0])
-	default:
-		panic("no native twin of " + export)
-	}
-	return bytes.Clone(reply)
-}
-
-// handle is that of a reply to load or ring.
-func handle(t testing.TB, c uint32, reply []byte) uint32 {
+// load is ask for a pack or a ring, and returns its handle.
+func (tw *twins) load(t testing.TB, export string, content []byte) uint32 {
 	t.Helper()
-	var n uint32
-	if _, err := fmt.Sscanf(string(reply), `{"handle":%d,`, &n); c != 0 || err != nil || n == 0 {
-		t.Fatalf("no handle: %d %s", c, reply)
+	c, json := tw.ask(t, export, nil, bytes.Clone(content))
+	return wasmtest.Handle(t, append(binary.LittleEndian.AppendUint32(nil, uint32(c)), json...))
+}
+
+// TestVectorsThroughEveryRuntime: the vectors of testdata, in machine code, accelerated,
+// and in the interpreter, which but in the soak takes some of each kind.
+func TestVectorsThroughEveryRuntime(t *testing.T) {
+	stories := wasmtest.Stories(t)
+	m, err := module.New(module.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return n
+	native := wasmtest.Native(m)
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			tw := newTwins(t, abi.FlavourFull, e.build, e.runtime)
+			kinds := map[string]int{}
+			for _, s := range stories {
+				kind, _, _ := strings.Cut(s.Name, " ")
+				kinds[kind]++
+				if e.runtime == RuntimeInterpreter && !soak {
+					if kinds[kind] > 2 {
+						continue
+					}
+					s.Steps = some(s.Steps, 8)
+				}
+				compareReplies(t, &s, s.Run(t, tw.call(t)), s.Run(t, native))
+			}
+			if len(kinds) < 7 {
+				t.Errorf("kinds: %v", kinds)
+			}
+		})
+	}
+}
+
+// some returns at most n steps, spread over all.
+func some(steps []wasmtest.Step, n int) (list []wasmtest.Step) {
+	for i := 0; i < len(steps); i += 1 + len(steps)/n {
+		list = append(list, steps[i])
+	}
+	return list
+}
+
+// compareReplies holds the replies of one runtime against the native ones. Handles count
+// up, and so differ between instances.
+func compareReplies(t *testing.T, s *wasmtest.Story, got, want [][]byte) {
+	t.Helper()
+	loaded := len(want) - len(s.Steps)
+	for i := range want {
+		if i < loaded {
+			_, after1, _ := bytes.Cut(got[i], []byte(","))
+			_, after2, _ := bytes.Cut(want[i], []byte(","))
+			if !bytes.Equal(after1, after2) {
+				t.Errorf("%s: loaded %s, natively %s", s.Name, got[i], want[i])
+			}
+		} else if !bytes.Equal(got[i], want[i]) {
+			t.Errorf("%s: %s:\ngot  %q\nwant %q", s.Name, s.Steps[i-loaded].ID, got[i], want[i])
+		}
+	}
 }
 
 // generated are packs with events for each, in their JSON form.
@@ -250,8 +257,7 @@ func TestDecisionsAreThoseOfTheLibrary(t *testing.T) {
 			tw := newTwins(t, abi.FlavourFull, e.build, e.runtime)
 			decided, outcomes := 0, map[string]int{}
 			for _, g := range generated(t, packs, events) {
-				c, reply := tw.ask(t, abi.ExportLoad, nil, g.pack)
-				h := handle(t, c, reply)
+				h := tw.load(t, abi.ExportLoad, g.pack)
 				for i, ev := range g.events {
 					in := fmt.Appendf(nil, `{"now_ms":%d,"event":%s}`, compiletest.Now.UnixMilli(), ev)
 					export := abi.ExportDecide
@@ -272,9 +278,9 @@ func TestDecisionsAreThoseOfTheLibrary(t *testing.T) {
 	}
 }
 
-func outcome(c uint32, reply []byte) string {
-	if c != 0 {
-		return fmt.Sprint("code ", c)
+func outcome(c code.Code, reply []byte) string {
+	if c != code.OK {
+		return c.String()
 	}
 	_, rest, _ := bytes.Cut(reply, []byte(`"outcome":"`))
 	word, _, _ := bytes.Cut(rest, []byte(`"`))
