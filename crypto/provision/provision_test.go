@@ -464,10 +464,10 @@ func TestAFailureAfterSpendingLeavesTheGrantSpent(t *testing.T) {
 	}{
 		"no such card":      {cards: provision.NewCards(nil), want: code.PANSource},
 		"zero Cards":        {cards: &provision.Cards{}, want: code.PANSource},
-		"source fails":      {cards: source{err: errors.New("vault said " + pan)}, want: code.PANSource},
-		"source is empty":   {cards: source{}, want: code.PANSource},
-		"source panics":     {cards: source{broken: true}, want: code.Internal},
-		"deadline":          {ctx: canceled, cards: source{card: ptr(testCard(t)), do: cancel}, want: code.Deadline},
+		"source fails":      {cards: panSource{err: errors.New("vault said " + pan)}, want: code.PANSource},
+		"source is empty":   {cards: panSource{}, want: code.PANSource},
+		"source panics":     {cards: panSource{broken: true}, want: code.Internal},
+		"deadline":          {ctx: canceled, cards: panSource{card: ptr(testCard(t)), do: cancel}, want: code.Deadline},
 		"target fails":      {broken: func(c *card.Card) (string, error) { return c.PAN.Reveal(), expired.Check(now) }, want: code.CardExpired},
 		"target panics":     {broken: func(c *card.Card) (string, error) { panic(c.PAN.Reveal()) }, want: code.Internal},
 		"target errs alone": {broken: func(*card.Card) (string, error) { return "part", errors.New("x") }, want: code.Internal},
@@ -495,14 +495,14 @@ func TestAFailureAfterSpendingLeavesTheGrantSpent(t *testing.T) {
 	}
 }
 
-type source struct {
+type panSource struct {
 	card   *card.Card
 	err    error
 	broken bool
 	do     func()
 }
 
-func (s source) Card(context.Context, string) (*card.Card, error) {
+func (s panSource) Card(context.Context, string) (*card.Card, error) {
 	if s.broken {
 		panic(pan)
 	}
@@ -525,7 +525,7 @@ func TestASourceThatGivesAnotherCardIsFoundOut(t *testing.T) {
 		g, err := granter(t, engine.GranterOptions{}).Grant(decide(t, "card.ref", name), engine.GrantRequest{AccountID: account, DeviceID: device}, now)
 		must(t, err)
 		p, f := ports(t), target(provision.GooglePay)
-		p.Cards, p.Refs, f.b.CardRef = source{card: &mine}, refs, name
+		p.Cards, p.Refs, f.b.CardRef = panSource{card: &mine}, refs, name
 		if _, _, err := provision.Build(context.Background(), g, f, p, now); !errors.Is(err, want) || (want == nil) != (err == nil) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -879,7 +879,7 @@ func TestEveryAlteredByteIsRefused(t *testing.T) {
 // TestNothingPrintsAGrantOrACard tries every printing path of what the package hands out.
 func TestNothingPrintsAGrantOrACard(t *testing.T) {
 	g, p := granted(t, provision.ApplePay), ports(t)
-	_, r, err := provision.Build(context.Background(), granted(t, provision.ApplePay), target(provision.ApplePay), provision.Ports{Cards: source{err: errors.New(pan)}, Spent: p.Spent}, now)
+	_, r, err := provision.Build(context.Background(), granted(t, provision.ApplePay), target(provision.ApplePay), provision.Ports{Cards: panSource{err: errors.New(pan)}, Spent: p.Spent}, now)
 	plants := []string{pan, "PLANTED", account, device, nonce, "planted-secret"}
 	request := googleTarget(t)
 	request.Wallet = card.Wallet{}

@@ -16,7 +16,7 @@ import (
 var papers = []string{
 	"README.md", "RATIONALE.md", "SECURITY.md", "CONTRIBUTING.md", "RELEASING.md", "CHANGELOG.md",
 	"rules/LANGUAGE.md", "testdata/README.md", "benchmarks/METHOD.md", "deploy/OPERATING.md",
-	"crypto/keyring/CUSTODY.md", "crypto/webhook/SCHEMES.md", "crypto/provision/README.md",
+	"crypto/keyring/CUSTODY.md", "crypto/webhook/SCHEMES.md", "crypto/provision/README.md", "crypto/provision/GRANTS.md", "rules/starter/provision/FACTS.md",
 }
 
 // TestReadmeProgramRuns builds and runs the first Go block of the README, and
