@@ -136,7 +136,7 @@ func parseConfig(name string, data []byte, known []string) (map[string]entry, er
 		bad := func(format string, args ...any) {
 			faults = append(faults, config.Fault{Place: place, Msg: fmt.Errorf(format, args...).Error()})
 		}
-		if k.Value == config.CounterpartsKey || k.Value == config.ApprovalsKey || k.Value == config.TrustKey {
+		if k.Value == config.CounterpartsKey || k.Value == config.ApprovalsKey || k.Value == config.TrustKey || k.Value == config.ProvisionKey {
 			continue // they are read by serve alone
 		}
 		if !oneOf(k.Value, known) {

@@ -79,7 +79,7 @@ func audited(t *testing.T, late bool) *auditFolder {
 	return f
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

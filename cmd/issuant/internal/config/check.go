@@ -24,6 +24,7 @@ func (p *parser) check() {
 	p.addresses()
 	p.tls()
 	p.store()
+	p.provision()
 	if c := p.config; c.OTLP != "" {
 		if u, err := url.Parse(c.OTLP); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
 			p.fault(c.Place("otlp"), "otlp", "is not an http or https URL without a user, as http://127.0.0.1:4318/v1/traces")

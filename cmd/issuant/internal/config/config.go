@@ -22,6 +22,7 @@ type Config struct {
 	Retain         time.Duration // 0 = for ever
 	Pack           string        // folder or compiled file; "" = the starter pack
 	Approvals      *Approvals    // who has to approve a pack; nil = nobody
+	Provision      *Provision    // where wallet payloads are built; nil = nowhere
 	Trust          Trust         // whose signatures packs and key files need
 	OpenWith       string        // age key file that opens sealed packs and key files; "" = none
 	FirstPack      bool          // take a pack that nobody approved while nobody has approved any
@@ -39,7 +40,7 @@ type Config struct {
 	OTLP           string // URL; "" = no traces
 	OTLPSample     float64
 
-	Counterparts []*Counterpart // sorted by name, at least one
+	Counterparts []*Counterpart // sorted by name, at least one unless Provision.Only
 
 	places map[string]string
 }

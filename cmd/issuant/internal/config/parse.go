@@ -45,7 +45,9 @@ func Parse(s Source) (*Config, []Fault) {
 			row.set(p.config, v, p.bad(v.place, row.Name))
 		}
 	}
-	p.counterparts()
+	if c := p.config.Provision; c == nil || !c.Only {
+		p.counterparts()
+	}
 	p.check()
 	p.sort()
 	return p.config, p.faults
@@ -188,7 +190,7 @@ func (p *parser) readFile() bool {
 			p.fault(p.at(k.Line), "", "unknown key %q%s", k.Value, p.hint(k.Value, known))
 		case k.Value == CounterpartsKey:
 			p.readCounterparts(v)
-		case k.Value == ApprovalsKey, k.Value == TrustKey:
+		case k.Value == ApprovalsKey, k.Value == TrustKey, k.Value == ProvisionKey:
 			p.flat[k.Value] = value{p.at(k.Line), nil, v}
 		default:
 			p.flat[k.Value] = p.scalars(k, v, k.Value)

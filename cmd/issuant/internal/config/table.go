@@ -40,6 +40,7 @@ var top = []setting[Config]{
 		func(c *Config) *string { return &c.Pack }),
 	{Setting{Name: ApprovalsKey, Kind: Table, Doc: "who has to approve a pack before it is taken: {required: 2, approvers: {NAME: FILE with the Ed25519 public key}} (default nobody)"}, setApprovals},
 	{Setting{Name: TrustKey, Kind: Table, Doc: "whose signatures a pack, and the key files of counterparts, need: {packs: {required: 1, signers: {NAME: FILE with the Ed25519 public key}}, rings: {...}} (default nobody's)"}, setTrust},
+	{Setting{Name: ProvisionKey, Kind: Table, Doc: "build wallet payloads on a listener of their own: {listen, wallets, cards, grant_keys, tls_cert, tls_key, client_ca, only, ...}; see crypto/provision/WALKTHROUGH.md (default no)"}, setProvision},
 	text(Setting{Name: "open_with", Flag: "open-with", Arg: "FILE", Doc: "age key file that opens a sealed pack, and sealed key files (default none)"},
 		func(c *Config) *string { return &c.OpenWith }),
 	yes(Setting{Name: "unsafe_first_pack", Flag: "unsafe-first-pack", Doc: "with approvals: start with a pack that nobody approved, as long as the store holds no approval at all"},

@@ -71,6 +71,24 @@ func table(name string) node {
 			member{"packs?", object(append(root, member{"name?", str().doc("that the signed file has to have; by default that of the first one")})...)},
 			member{"rings?", object(root...)},
 		)
+	case config.ProvisionKey:
+		return object(
+			member{"only?", boolean().doc("no webhooks in this process, and none of their keys")},
+			member{"listen?", str().doc("host and port (default 127.0.0.1:8082)")},
+			member{"wallets", str().doc("file that says which formats are built with which keys")},
+			member{"cards", str().doc("file of cards by their references, for its owner alone or sealed with age")},
+			member{"ref_key?", str().doc("file with the key of references: the card must be the grant's")},
+			member{"open_with?", str().doc("age key file that opens sealed cards and key files")},
+			member{"grant_keys?", str().doc("file with the public keys of who signs grants")},
+			member{"audience?", str().doc("name that grants for this place are made for (default issuant)")},
+			member{"pack?", str().doc("rules, to decide in place on events that are sent in the place of a grant: a folder or compiled file, or the word starter")},
+			member{"tls_cert?", str().doc("PEM certificate chain of this address")}, member{"tls_key?", str().doc("PEM private key of the certificate")},
+			member{"client_ca?", str().doc("PEM certificates whose clients may call")},
+			member{"clients?", node{{"anyOf", []node{scalar(), array(scalar()).with("minItems", 1)}}}.doc("names of clients, CN or DNS (default all of client_ca)")},
+			member{"scheme?", str().doc("signature scheme of requests: a name or FILE.yaml")}, member{"scheme_keys?", str().doc("keys that verify them")},
+			member{"max_age?", scalar().doc("greatest age of a signed request (default 1m)")}, member{"skew?", scalar().doc("tolerance between the clocks (default 30s)")},
+			member{"deadline?", scalar().doc("from a request to its answer (default 2s)")}, member{"max_in_flight?", scalar().doc("requests at once; more get 503 (default 64)")},
+		)
 	case "npl_programs":
 		return mapOf(enum("by_type", "yellow", "red"))
 	}

@@ -41,6 +41,9 @@ func keep(c *config.Config) time.Duration {
 	for _, p := range c.Counterparts {
 		longest = max(longest, p.OldestAge()+2*p.Skew)
 	}
+	if p := c.Provision; p != nil {
+		longest = max(longest, p.MaxAge+2*p.Skew)
+	}
 	return longest
 }
 

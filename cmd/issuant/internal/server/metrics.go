@@ -37,6 +37,7 @@ type metrics struct {
 	listErrors   prometheus.Counter
 	reloads      *prometheus.CounterVec
 	reloaded     *prometheus.GaugeVec
+	payloads     *prometheus.CounterVec
 	modes        modeMetrics
 
 	mu    sync.Mutex
@@ -64,6 +65,7 @@ func newMetrics(b Build) *metrics {
 	m.duration = register(m.reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: ns, Name: "request_duration_seconds", Help: "From a webhook's headers to its answer.", Buckets: buckets,
 	}, []string{"counterpart"}))
+	m.payloads = counter("payloads_total", "Requests for wallet payloads, by refusal; a payload that was built has none.", "wallet", "refusal")
 	m.modes = newModeMetrics(m.reg, counter)
 	m.inflight = gauge("requests_in_flight", "Webhooks that are being answered.", "counterpart")
 	m.unrouted = counter("unrouted_requests_total", "Requests for a path that is no counterpart's.").WithLabelValues()

@@ -34,6 +34,7 @@ type parts struct {
 	keys      map[string]keySource         // by counterpart
 	cert      *tls.Certificate             // nil without TLS
 	seal      *seal.Recipients             // nil: events are not sealed
+	payloads  *payloads                    // nil: no wallet payloads are built here
 	approvers map[string]ed25519.PublicKey // by name; nil: packs need no approval
 	roots     *roots
 	signed    map[string]*trust.Artefact // by place: pack, keys/NAME; those that had to be signed
@@ -187,6 +188,9 @@ func (s *Server) partsOf(c *config.Config) []*part {
 	}
 	if c.SealTo != "" {
 		list = append(list, sealPart(c))
+	}
+	if c.Provision != nil {
+		list = append(list, s.provisionPart(c))
 	}
 	for _, counterpart := range c.Counterparts {
 		list = append(list, s.counterpartParts(counterpart)...)
@@ -507,7 +511,7 @@ func (s *Server) reloadConfig() {
 	}
 	waiting := keepFixed(old.cfg, c)
 	scratch := newServer(s.opt)
-	scratch.metrics, scratch.status = s.metrics, s.status
+	scratch.metrics, scratch.status, scratch.nonces = s.metrics, s.status, s.nonces
 	next, faults := scratch.loadParts(c, old.roots)
 	if len(faults) > 0 {
 		s.refuse(s.conf, "config", faults)
@@ -585,12 +589,28 @@ func keepFixed(old, next *config.Config) map[string]string {
 		waiting[config.TrustKey] = "changed at " + cmp.Or(next.Place(config.TrustKey), "its default") + "; it needs a restart"
 		next.Trust = old.Trust
 	}
+	keepProvision(waiting, old, next)
 	fixed(waiting, next, "open_with", old.OpenWith, &next.OpenWith)
 	if (old.TLSCert == "") != (next.TLSCert == "") {
 		waiting["tls_cert"] = "TLS is switched on or off at a restart"
 		next.TLSCert, next.TLSKey = old.TLSCert, old.TLSKey
 	}
 	return waiting
+}
+
+// keepProvision: a listener is opened at the start alone, and what it keeps in memory of
+// requests is as long as it was asked for then.
+func keepProvision(waiting map[string]string, old, next *config.Config) {
+	o, n := old.Provision, next.Provision
+	if (o == nil) != (n == nil) {
+		waiting[config.ProvisionKey] = "the provision routes are switched on or off at a restart"
+		next.Provision = o
+		return
+	}
+	if o != nil && (o.Listen != n.Listen || o.Only != n.Only || (o.TLSCert == "") != (n.TLSCert == "") || o.MaxInFlight != n.MaxInFlight || o.MaxAge != n.MaxAge || o.Skew != n.Skew) {
+		waiting[config.ProvisionKey] = "listen, only, max_in_flight, max_age, skew and whether there is TLS need a restart"
+		next.Provision = o
+	}
 }
 
 func fixed[T comparable](waiting map[string]string, c *config.Config, name string, old T, now *T) {

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/config"
+	"github.com/issuant/issuant/crypto/provision/applepay"
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/engine/gatehttp"
 )
@@ -53,6 +54,9 @@ type Server struct {
 	parts  atomic.Pointer[parts]
 	routes atomic.Pointer[routes]
 	limit  atomic.Pointer[limiter]
+
+	nonces   applepay.Nonces // of Apple Pay, for the life of the process
+	building chan struct{}   // a place for each payload that is being built
 
 	lists     runtimeLists
 	sealing   sync.Mutex // guards sealer
@@ -185,7 +189,7 @@ func (s *Server) closeKeeper(k Keeper) {
 
 // run listens, reloads and drains.
 func (s *Server) run(ctx context.Context, c *config.Config, p *parts) error {
-	hooks, adminL, err := s.listen(c)
+	hooks, adminL, wallet, err := s.listen(c)
 	if err != nil {
 		return err
 	}
@@ -200,18 +204,24 @@ func (s *Server) run(ctx context.Context, c *config.Config, p *parts) error {
 	}()
 	s.fetch(nil, p)
 	web, adm := s.servers(c, hooks)
-	failed := make(chan error, 2)
-	side.Go(func() { failed <- serve(web, hooks, c.TLSCert != "") })
+	pay := s.provisionServer(c, wallet)
+	failed := make(chan error, 3)
+	if hooks != nil {
+		side.Go(func() { failed <- serve(web, hooks, c.TLSCert != "") })
+	}
+	if wallet != nil {
+		side.Go(func() { failed <- serve(pay, wallet, c.Provision.TLSCert != "") })
+	}
 	side.Go(func() { failed <- adm.Serve(adminL) })
 	side.Go(func() { s.reloads(work) })
 	side.Go(func() { s.followLists(work) })
-	s.announce(c, hooks, adminL)
+	s.announce(c, hooks, adminL, wallet)
 	select {
 	case <-ctx.Done():
 	case err = <-failed: // a listener broke: what is in flight is answered all the same
 		s.log.Error("a listener broke", "error", err)
 	}
-	derr := s.drain(c, web)
+	derr := s.drain(c, web, pay)
 	_ = adm.Close()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrListen, err)
@@ -226,18 +236,53 @@ func serve(web *http.Server, l net.Listener, withTLS bool) error {
 	return web.Serve(l)
 }
 
-func (s *Server) listen(c *config.Config) (hooks, adm net.Listener, err error) {
-	raw, err := net.Listen("tcp", c.Listen)
+// listen opens the addresses: hooks is nil where there are no webhooks, wallet where no
+// payloads are built.
+func (s *Server) listen(c *config.Config) (hooks, adm, wallet net.Listener, err error) {
+	var open []net.Listener
+	on := func(name, address string, max int, plain bool) *limiter {
+		if err != nil {
+			return nil
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", address); err != nil {
+			err = fmt.Errorf("%w on %s: %w", ErrListen, name, err)
+			return nil
+		}
+		open = append(open, l)
+		return newLimiter(l, max, plain, s.metrics.refusedConns.Inc)
+	}
+	if c.Provision == nil || !c.Provision.Only {
+		lim := on("listen", c.Listen, c.MaxConnections, c.TLSCert == "")
+		s.limit.Store(lim)
+		hooks = lim
+	}
+	if p := c.Provision; p != nil {
+		wallet = on("provision.listen", p.Listen, c.MaxConnections, p.TLSCert == "")
+	}
+	adm = on("admin", c.Admin, maxAdminConnections, true)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w on listen: %w", ErrListen, err)
+		for _, l := range open {
+			_ = l.Close()
+		}
+		return nil, nil, nil, err
 	}
-	if adm, err = net.Listen("tcp", c.Admin); err != nil {
-		_ = raw.Close()
-		return nil, nil, fmt.Errorf("%w on admin: %w", ErrListen, err)
+	return hooks, adm, wallet, nil
+}
+
+// provisionServer answers requests for payloads; an idle one where there are none.
+func (s *Server) provisionServer(c *config.Config, l net.Listener) *http.Server {
+	srv := gatehttp.NewServer("", http.HandlerFunc(s.provisionHandler))
+	srv.ErrorLog = log.New(io.Discard, "", 0) // its lines quote what strangers sent
+	if l == nil {
+		return srv
 	}
-	lim := newLimiter(raw, c.MaxConnections, c.TLSCert == "", s.metrics.refusedConns.Inc)
-	s.limit.Store(lim)
-	return lim, newLimiter(adm, maxAdminConnections, true, s.metrics.refusedConns.Inc), nil
+	s.building = make(chan struct{}, c.Provision.MaxInFlight)
+	srv.WriteTimeout += gatehttp.MaxDeadline
+	srv.ConnState = l.(*limiter).state
+	srv.TLSConfig = s.provisionTLS()
+	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 100}
+	return srv
 }
 
 const maxAdminConnections = 64
@@ -248,7 +293,9 @@ func (s *Server) servers(c *config.Config, hooks net.Listener) (web, adm *http.S
 	// The handler bounds each body by the deadline of its day; an answer fits into the
 	// buffer of its connection, so that nobody can hold one for as long as this.
 	web.WriteTimeout += gatehttp.MaxDeadline
-	web.ConnState = hooks.(*limiter).state
+	if l, ok := hooks.(*limiter); ok {
+		web.ConnState = l.state
+	}
 	web.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return s.parts.Load().cert, nil
 	}}
@@ -267,7 +314,7 @@ func (s *Server) connections() int {
 }
 
 // announce is the one line that says where the server listens.
-func (s *Server) announce(c *config.Config, hooks, adm net.Listener) {
+func (s *Server) announce(c *config.Config, hooks, adm, wallet net.Listener) {
 	scheme := "http"
 	if c.TLSCert != "" {
 		scheme = "https"
@@ -275,6 +322,14 @@ func (s *Server) announce(c *config.Config, hooks, adm net.Listener) {
 	urls := make([]string, len(c.Counterparts))
 	for i, p := range c.Counterparts {
 		urls[i] = scheme + "://" + hooks.Addr().String() + webhookPath(p.Name)
+	}
+	attrs := []any{"webhooks", strings.Join(urls, " "), "admin", "http://" + adm.Addr().String()}
+	if wallet != nil {
+		scheme := "http"
+		if c.Provision.TLSCert != "" {
+			scheme = "https"
+		}
+		attrs = append(attrs, "provision", scheme+"://"+wallet.Addr().String()+provisionPath)
 	}
 	if c.Store == config.MemoryStore {
 		s.log.Warn("UNSAFE for production: records, replays and counts are in memory and lost when the process ends")
@@ -288,20 +343,26 @@ func (s *Server) announce(c *config.Config, hooks, adm net.Listener) {
 		s.log.Warn("durability is off: a crash of the machine can lose records whose answers have left")
 	}
 	s.logPack(s.parts.Load())
-	s.log.Info("serving", "webhooks", strings.Join(urls, " "), "admin", "http://"+adm.Addr().String())
+	s.log.Info("serving", attrs...)
 }
 
 // drain: /readyz says no at once, requests are still answered for drain_wait, then
 // those in flight end. An error says that some did not in time.
-func (s *Server) drain(c *config.Config, web *http.Server) error {
+func (s *Server) drain(c *config.Config, servers ...*http.Server) error {
 	s.status.drain()
 	s.log.Info("draining", "wait", c.DrainWait.String())
 	time.Sleep(c.DrainWait)
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTimeout)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
-		_ = web.Close()
-		return fmt.Errorf("requests in flight did not end within %v", c.DrainTimeout)
+	var late error
+	for _, srv := range servers {
+		if err := srv.Shutdown(ctx); err != nil {
+			_ = srv.Close()
+			late = fmt.Errorf("requests in flight did not end within %v", c.DrainTimeout)
+		}
+	}
+	if late != nil {
+		return late
 	}
 	s.log.Info("drained")
 	return nil

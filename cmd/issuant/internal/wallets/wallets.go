@@ -298,3 +298,43 @@ func IsKey(err error) bool {
 	c := code.Of(err)
 	return errors.As(err, &s) || c == code.ProvisionKey || c == code.KeyFile || c == code.WeakKey
 }
+
+// Names returns the files that a file names, as far as it can be read: what has to be
+// watched beside it. Whether they are in order, Load tells.
+func Names(path string) []string {
+	data, err := strictyaml.ReadFile(path, maxFile)
+	if err != nil {
+		return nil
+	}
+	root, wrong := strictyaml.Document(data)
+	if wrong != nil {
+		return nil
+	}
+	var names []string
+	named(root, func(name string) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(filepath.Dir(path), name)
+		}
+		names = append(names, name)
+	})
+	return names
+}
+
+// named visits the values of the names that stand for files.
+func named(n *yaml.Node, visit func(string)) {
+	if n.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		switch v := n.Content[i+1]; n.Content[i].Value {
+		case "keys", "profiles", "roots", "sign", "passphrase", "recipients":
+			for _, item := range append([]*yaml.Node{v}, v.Content...) {
+				if item.Kind == yaml.ScalarNode && item.Value != "" {
+					visit(item.Value)
+				}
+			}
+		default:
+			named(v, visit)
+		}
+	}
+}

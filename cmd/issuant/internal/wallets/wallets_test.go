@@ -314,4 +314,3 @@ func FuzzParseRequest(f *testing.F) {
 		}
 	})
 }
-
