@@ -94,7 +94,8 @@ type Options struct {
 }
 
 // Change is what Swap puts in the place of what is served. A zero field leaves what is
-// there.
+// there, with one exception: a Module that is a snapshot brings its pack, and what brought
+// one is not followed by a module without, unless Pack names one.
 type Change struct {
 	// Module and SHA256 as in Options; the pool's UnsafeAnyModule goes for it as well.
 	Module []byte

@@ -133,17 +133,12 @@ func (p *Pool) Swap(ctx context.Context, change Change) error {
 func (p *Pool) newGeneration(ctx context.Context, old *generation, change Change) (*generation, error) {
 	g := &generation{number: 1, pack: change.Pack, ring: secret.NewBytes(change.Ring.Reveal()), users: 1}
 	if old != nil {
-		g.number = old.number + 1
-		if g.pack == nil {
-			g.pack = old.pack
-		}
+		g.number, g.compiled = old.number+1, old.compiled
 		if g.ring.Len() == 0 {
 			g.ring = secret.NewBytes(old.ring.Reveal())
 		}
 	}
-	if old != nil && change.Module == nil {
-		g.compiled = old.compiled
-	} else {
+	if old == nil || change.Module != nil {
 		digest, err := checkDigest(change.Module, change.SHA256, p.opt.UnsafeAnyModule)
 		if err != nil {
 			return nil, err
@@ -152,15 +147,25 @@ func (p *Pool) newGeneration(ctx context.Context, old *generation, change Change
 			return nil, err
 		}
 	}
+	// A module that brings its pack along was made for that one.
+	if old != nil && g.pack == nil && g.image == nil {
+		g.pack = old.pack
+	}
 	p.mu.Lock()
 	g.compiled.users++
 	p.mu.Unlock()
-	if err := p.warm(ctx, g); err != nil {
+	err := p.warm(ctx, g)
+	if err == nil && old != nil && old.hasPack() && !g.hasPack() {
+		err = code.Wrap(ErrOptions, "the pack that is served goes with its module: name one in Change.Pack")
+	}
+	if err != nil {
 		p.retire(ctx, g)
 		return nil, err
 	}
 	return g, nil
 }
+
+func (g *generation) hasPack() bool { return g.pack != nil || g.image != nil }
 
 // warm makes the first instances; under PerCall one, which shows that all is well.
 func (p *Pool) warm(ctx context.Context, g *generation) error {

@@ -114,7 +114,7 @@ func TestSwapToASnapshotAndBack(t *testing.T) {
 	for i := range 3 {
 		change := Change{Module: shared.Module, SHA256: shared.SHA256}
 		if i%2 == 1 {
-			change = Change{Module: plain.Module, SHA256: plain.SHA256}
+			change = Change{Module: plain.Module, SHA256: plain.SHA256, Pack: plain.Pack}
 		}
 		if err := p.Swap(t.Context(), change); err != nil {
 			t.Error(err)
@@ -122,6 +122,24 @@ func TestSwapToASnapshotAndBack(t *testing.T) {
 	}
 	stop()
 	group.Wait()
+}
+
+// TestTheServedPackIsNotLost: a snapshot's pack takes the place of the one before, and
+// does not silently end with its module.
+func TestTheServedPackIsNotLost(t *testing.T) {
+	plain, shared := options(t), snapshotOptions(t)
+	p := pool(t, plain)
+	if err := p.Swap(t.Context(), Change{Module: shared.Module, SHA256: shared.SHA256}); err != nil || p.gen.pack != nil {
+		t.Fatalf("a snapshot: %v, pack %q", err, p.gen.pack)
+	}
+	err := p.Swap(t.Context(), Change{Module: plain.Module, SHA256: plain.SHA256})
+	if !errors.Is(err, ErrOptions) || p.Stats().Generation != 2 {
+		t.Errorf("a module without a pack: %v, %+v", err, p.Stats())
+	}
+	if err := p.Swap(t.Context(), Change{Pack: []byte("another")}); err != nil || string(p.gen.pack) != "another" {
+		t.Errorf("a pack beside a snapshot: %v, pack %q", err, p.gen.pack)
+	}
+	must(t, p, "calls")
 }
 
 func TestOpenRefusesDamagedSnapshots(t *testing.T) {
