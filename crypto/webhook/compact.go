@@ -2,7 +2,7 @@ package webhook
 
 import (
 	"crypto/rsa"
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/issuant/issuant/crypto/jose"
@@ -19,7 +19,7 @@ type compact struct {
 }
 
 func isCompactAlgorithm(a Algorithm) bool {
-	return slices.Contains(jose.SignatureAlgorithms(), string(a))
+	return !errors.Is(jose.Linked(string(a)), jose.ErrAlgorithm)
 }
 
 func (v *compact) coverage() Coverage { return v.scheme.Coverage() }

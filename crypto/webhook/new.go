@@ -3,12 +3,14 @@ package webhook
 import (
 	"cmp"
 	"crypto/fips140"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 )
 
@@ -99,10 +101,21 @@ func (o *Options) check() error {
 		return bad("Origin is not https://host or https://host:port in lower case")
 	case o.Scheme.Coverage() == CoversNothing && !o.UnsafeUncoveredBody:
 		return bad("scheme %q does not sign the body; UnsafeUncoveredBody takes it all the same", o.Scheme.Name)
+	case o.Scheme.absent():
+		return fmt.Errorf("%w: scheme %q: %w", jose.ErrAbsent, o.Scheme.Name, ErrOptions)
 	case o.Scheme.Algorithm == HMACSHA1 && fips140.Enforced():
 		return bad("FIPS mode forbids SHA-1")
 	}
 	return checkBounds(o.Skew, o.MaxAge, o.MaxBody)
+}
+
+// absent reports whether this build does not hold the scheme's algorithm.
+func (s *Scheme) absent() bool {
+	name := string(s.Algorithm) // of a compact token
+	if alg := algorithmOf(s.Algorithm); alg != nil {
+		name = alg.jose
+	}
+	return errors.Is(jose.Linked(name), jose.ErrAbsent)
 }
 
 // checkBounds checks what verifiers of all schemes bound.

@@ -2,6 +2,7 @@ package module
 
 import (
 	"runtime"
+	"slices"
 
 	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/internal/accel"
@@ -30,7 +31,7 @@ func (m *instance) info(*call) error {
 func (m *instance) describe(w *canon.Writer) {
 	w.Key("abi").Int(abi.Version).Key("release").String(abi.Release).Key("flavour").String(flavours[m.flavour])
 	w.Key("accelerated").Bool(accel.Linked).Key("built_ms").Int(abi.BuiltMs).Key("go").String(runtime.Version())
-	w.Key("operations").Strings(operations(m.flavour)).Key("algorithms").Strings(jose.SignatureAlgorithms())
+	w.Key("operations").Strings(operations(m.flavour)).Key("algorithms").Strings(algorithms(m.flavour))
 	w.Key("limits").Object().Key("tray").Int(abi.MaxTray).Key("reply").Int(abi.MaxReply).Key("event").Int(abi.MaxEvent)
 	w.Key("handles").Int(abi.MaxHandles).Key("ring").Int(abi.MaxRing).Key("batch_lines").Int(abi.MaxBatchLines)
 	w.Key("headers").Int(abi.MaxHeaders).Key("body").Int(abi.MaxBody).EndObject()
@@ -46,6 +47,11 @@ func operations(flavour int) []string {
 		names = append(names, abi.ExportEntropy, abi.ExportProvision, abi.ExportSeal, abi.ExportCompile)
 	}
 	return names
+}
+
+// algorithms are those of signatures that a flavour verifies.
+func algorithms(flavour int) []string {
+	return slices.DeleteFunc(jose.SignatureAlgorithms(), func(name string) bool { return flavour < full && hasCurves(name) })
 }
 
 func (m *instance) selftest(*call) error {

@@ -1,8 +1,11 @@
 package module
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
+	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/keyring/jwk"
 	"github.com/issuant/issuant/crypto/webhook"
@@ -47,7 +50,7 @@ func (m *instance) newRing(c *call) error {
 	}
 	r := &ring{}
 	r.readKeys(m, o)
-	r.readSchemes(o)
+	r.readSchemes(m, o)
 	if p := o.get("pismo", strictjson.Object, false); p.Kind() == strictjson.Object && o.err == nil {
 		o.err = m.need(decide)
 		if o.err == nil {
@@ -83,20 +86,34 @@ func (r *ring) readKeys(m *instance, o *object) {
 			o.fail("keys", "holds a key without a kid of 1 to 256 bytes")
 			break
 		}
-		k := jwk.Read(owned(kid.Str()), item.Value(), wanted)
-		k.Alg, k.Scheme = owned(k.Alg), owned(k.Scheme)
-		keys = append(keys, k)
+		keys = append(keys, readKey(m.flavour, owned(kid.Str()), item, wanted))
 	}
 	if o.err == nil {
 		r.keys, o.err = keyring.NewRing(keys...)
 	}
 }
 
+// readKey reads one key. Curves are for the full flavour, in whatever build.
+func readKey(flavour int, id string, item strictjson.Cursor, wanted []keyring.Use) keyring.Key {
+	if kty, _ := item.Get("kty"); flavour < full && (kty.Str() == "EC" || kty.Str() == "OKP") {
+		return keyring.Key{ID: id, Refused: "kty is EC or OKP, for which this flavour holds no curves"}
+	}
+	k := jwk.Read(id, item.Value(), wanted)
+	k.Alg, k.Scheme = owned(k.Alg), owned(k.Scheme)
+	return k
+}
+
+// hasCurves tells whether a signature algorithm, by its name in RFC 7518 or that of a
+// scheme, wants elliptic curves.
+func hasCurves(name string) bool {
+	return strings.HasPrefix(name, "ES") || strings.HasPrefix(name, "Ed") || strings.HasPrefix(name, "e")
+}
+
 var schemeMembers = []string{
 	"header", "accounts", "unsafe_any_account", "subjects", "issuer", "skew_ms", "max_age_ms", "max_body", "origin", "unsafe_uncovered_body",
 }
 
-func (r *ring) readSchemes(o *object) {
+func (r *ring) readSchemes(m *instance, o *object) {
 	list := o.get("schemes", strictjson.Object, false)
 	if o.err == nil && list.Len() > abi.MaxSchemes {
 		o.fail("schemes", "has more than 64 schemes")
@@ -106,6 +123,10 @@ func (r *ring) readSchemes(o *object) {
 		preset, ok := webhook.Preset(name)
 		if !ok {
 			o.fail("schemes", "has a name that is none of a built-in scheme")
+			return
+		}
+		if m.flavour < full && hasCurves(string(preset.Algorithm)) {
+			o.err = fmt.Errorf("%w: schemes.%s", jose.ErrAbsent, preset.Name)
 			return
 		}
 		v, err := r.newVerifier(preset, &object{c: s, what: "schemes." + preset.Name + "."})

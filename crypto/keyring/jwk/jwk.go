@@ -104,7 +104,7 @@ func Read(id string, v strictjson.Value, wanted []keyring.Use) keyring.Key {
 
 // policy reads when the key is valid.
 func (j *jwk) policy(k *keyring.Key) {
-	if bad := j.members.MisCased("kty", "kid", "use", "key_ops", "alg", "nbf", "exp", "scheme", "n", "e", "crv", "x", "y", "d", "k"); bad != "" {
+	if bad := j.members.MisCased("kty", "kid", "use", "key_ops", "alg", "nbf", "exp", "not_after_ms", "scheme", "n", "e", "crv", "x", "y", "d", "k"); bad != "" {
 		j.fail("a known member is written in another case")
 	}
 	if t, ok := j.date("nbf"); ok {
@@ -114,6 +114,24 @@ func (j *jwk) policy(k *keyring.Key) {
 		// exp is the first instant that is too late, NotAfter the last that is not.
 		k.NotAfter = t.Add(-1)
 	}
+	if _, ok := j.members.Get("exp"); !ok {
+		j.lastInstant(k)
+	}
+}
+
+// lastInstant reads not_after_ms, a member of our own for keys whose validity ends with
+// an instant and not before one, as certificates' does: Unix milliseconds, inclusive.
+func (j *jwk) lastInstant(k *keyring.Key) {
+	v, ok := j.members.Get("not_after_ms")
+	if !ok {
+		return
+	}
+	n, ok := v.Int64()
+	if !ok || n < 0 || n > 253402300799999 {
+		j.fail("not_after_ms is not an integer of Unix milliseconds")
+		return
+	}
+	k.NotAfter = time.UnixMilli(n).UTC()
 }
 
 // opsOf are the uses that the values of key_ops stand for (RFC 7517 section 4.3).
