@@ -54,7 +54,7 @@ decision is then on standard error.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.event, "event", "", "event of kind provision: a JSON `FILE`, or - for standard input")
 	fl.StringVar(&f.request, "request", "", "what the phone asks for: a JSON `FILE`, as for building")
-	fl.StringVar(&a.pack, "pack", provisionPack, "rules: a `DIR`, or a compiled FILE")
+	fl.StringVar(&a.pack, "pack", "", "rules: a `DIR`, or a compiled FILE (default "+provisionPack+")")
 	fl.StringVar(&f.key, "key", "", "private key that signs grants: a key `FILE` (issuant keys generate)")
 	fl.StringVar(&f.keyID, "key-id", "", "`ID` of the key, where the file has several")
 	fl.StringVar(&f.identity, "identity", "", "`FILE` of the age identity that opens a sealed key file")
@@ -150,6 +150,9 @@ func (a *app) grantKey(f *grantFlags, now time.Time) (*keyring.Key, error) {
 }
 
 func (a *app) decideProvision(f *grantFlags, now time.Time) (*engine.Decision, *engine.Event, error) {
+	if a.pack == "" { // no default of the flag: the verbs share the variable, and the last default won
+		a.pack = provisionPack
+	}
 	pack, err := a.loadPack()
 	if err != nil {
 		return nil, nil, err
