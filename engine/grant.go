@@ -72,7 +72,7 @@ func NewGranter(o GranterOptions) (*Granter, error) {
 type GrantRequest struct {
 	AccountID string // of the wallet: required for Google Pay and Samsung Pay, "" for Apple Pay
 	DeviceID  string // required for Google Pay and Samsung Pay; for Apple Pay where the event has device.ref
-	Nonce     string // of Apple Pay, in lower-case hexadecimal digits as applepay has it; "" for the others
+	Nonce     string // of Apple Pay, in lower-case hexadecimal digits as applepay has it, or applepay.TokenNonce of a token that exists; "" for the others
 	// StepUp proves that the cardholder passed the step-up of a yellow or orange
 	// decision: a message under GranterOptions.StepUps whose body is a StepUpResult. It
 	// is not looked at when the decision is green.
