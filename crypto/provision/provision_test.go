@@ -223,7 +223,7 @@ func TestApplePayIsBuilt(t *testing.T) {
 	if err != nil || !strings.Contains(string(plain), pan) || !strings.Contains(string(plain), nonce) || string(data.ActivationData) != "activation" {
 		t.Errorf("%v", err)
 	}
-	if strings.Join(r.Formats, " ") != "apple_ev_ecc_v2 apple_plain_pan unverified_static" || r.Wallet != provision.ApplePay || !r.Spent {
+	if strings.Join(r.Formats, " ") != "apple-ev-ecc-v2 apple-plain-pan unverified-static" || r.Wallet != provision.ApplePay || !r.Spent {
 		t.Errorf("%s", r.AppendJSON(nil))
 	}
 	request.Pay = nil
