@@ -29,7 +29,7 @@ type Target[P any] interface {
 	// Binding returns what the payload is asked for. It is the same at each call.
 	Binding() Binding
 	// UnsafeBuild builds without asking for a grant, and names the formats of what it
-	// built, for the record: what nobody has confirmed begins with "unverified_".
+	// built, for the record: what nobody has confirmed begins with "unverified-".
 	UnsafeBuild(ctx context.Context, c *card.Card, now time.Time) (payload P, formats []string, err error)
 }
 

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -102,7 +103,7 @@ func Example() {
 	_, record, err = provision.Build(context.Background(), opened, request, ports, now)
 	fmt.Println(err, record.Refusal)
 	// Output:
-	// [grant] 4 [visa_payload] true
+	// [grant] 4 [visa-payload] true
 	// provision: the grant was used before grant_spent
 }
 
@@ -241,7 +242,7 @@ type fake struct {
 
 func (f fake) Binding() provision.Binding { return f.b }
 func (f fake) UnsafeBuild(_ context.Context, c *card.Card, _ time.Time) (string, []string, error) {
-	formats := []string{"unverified_fake"}
+	formats := []string{"unverified-fake"}
 	if f.broken != nil {
 		payload, err := f.broken(c)
 		return payload, formats, err
@@ -264,7 +265,7 @@ func TestAGrantIsGoodForOnePayload(t *testing.T) {
 	for _, w := range wallets {
 		g, p, f := granted(t, w), ports(t), target(w)
 		payload, r, err := provision.Build(context.Background(), g, f, p, now)
-		if err != nil || payload != "payload" || r.Refusal != "" || !r.Spent || r.Unsafe || r.GrantID != g.ID() || r.DecisionID != g.DecisionID() || r.CardRef != cardRef || r.Wallet != w || r.Formats[0] != "unverified_fake" {
+		if err != nil || payload != "payload" || r.Refusal != "" || !r.Spent || r.Unsafe || r.GrantID != g.ID() || r.DecisionID != g.DecisionID() || r.CardRef != cardRef || r.Wallet != w || r.Formats[0] != "unverified-fake" {
 			t.Fatalf("%s: %q %v %s", w, payload, err, r.AppendJSON(nil))
 		}
 		for _, again := range []*provision.Grant{g, ptr(*g)} {
@@ -414,7 +415,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	if err != nil || !strings.Contains(string(plain), `"accountNumber":"`+pan+`"`) || !strings.Contains(string(plain), device) || out.GoogleOpaquePaymentCard != nil {
 		t.Errorf("%v", err)
 	}
-	want := `{"format":1,"at":"2026-11-23T10:00:00Z","grant_id":"` + r.GrantID + `","decision_id":"` + r.DecisionID + `","card_ref":"k1:card-a","wallet":"google_pay","network":"visa","method":null,"formats":["visa_payload"],"unsafe":false,"spent":true,"refusal":null}`
+	want := `{"format":1,"at":"2026-11-23T10:00:00Z","grant_id":"` + r.GrantID + `","decision_id":"` + r.DecisionID + `","card_ref":"k1:card-a","wallet":"google_pay","network":"visa","method":null,"formats":["visa-payload"],"unsafe":false,"spent":true,"refusal":null}`
 	if got := string(r.AppendJSON(nil)); got != want {
 		t.Errorf("record\n%s\nwant\n%s", got, want)
 	}
@@ -423,7 +424,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	must(t, err)
 	request.Object, request.ServerSessionID = object, "session"
 	out, r, err = provision.Build(context.Background(), granted(t, provision.GooglePay), request, ports(t), now)
-	if err != nil || len(out.GoogleOpaquePaymentCard) == 0 || strings.Join(r.Formats, " ") != "visa_payload unverified_google_payment_card" {
+	if err != nil || len(out.GoogleOpaquePaymentCard) == 0 || strings.Join(r.Formats, " ") != "visa-payload unverified-google-payment-card" {
 		t.Errorf("both objects: %v %v", err, r.Formats)
 	}
 	request.ServerSessionID = "" // one fails: neither is given
@@ -435,7 +436,7 @@ func TestGooglePayAndSamsungPayAreBuilt(t *testing.T) {
 	must(t, err)
 	s := samsungpay.Target{Pay: pay, Network: card.Visa, CardRef: cardRef, Wallet: request.Wallet}
 	payload, r, err := provision.Build(context.Background(), granted(t, provision.SamsungPay), s, ports(t), now)
-	if plain, failed := key.Open(string(payload)); err != nil || failed != nil || !strings.Contains(string(plain), pan) || r.Formats[0] != "visa_payload" {
+	if plain, failed := key.Open(string(payload)); err != nil || failed != nil || !strings.Contains(string(plain), pan) || r.Formats[0] != "visa-payload" {
 		t.Errorf("%v %v", err, failed)
 	}
 	s.Network, s.Pay = card.Visa, nil
@@ -848,7 +849,8 @@ func grantAccount(payload []byte) string {
 	return v.Account
 }
 
-// TestEveryAlteredByteIsRefused: each bit of the text, and seeded mutations of the whole.
+// TestEveryAlteredByteIsRefused: a bit of each byte (every bit under ISSUANT_SOAK), each
+// byte left out and doubled, and seeded mutations of the whole.
 func TestEveryAlteredByteIsRefused(t *testing.T) {
 	key, ring := signer(t)
 	token, err := provision.SignGrant(granted(t, provision.ApplePay), key, "builder", now)
@@ -864,6 +866,9 @@ func TestEveryAlteredByteIsRefused(t *testing.T) {
 	}
 	for i := range len(token) {
 		for bit := range 8 {
+			if bit != i%8 && os.Getenv("ISSUANT_SOAK") != "1" {
+				continue
+			}
 			b := []byte(token)
 			b[i] ^= 1 << bit
 			try(string(b))
@@ -871,7 +876,7 @@ func TestEveryAlteredByteIsRefused(t *testing.T) {
 		try(token[:i] + token[i+1:])
 		try(token[:i] + "A" + token[i:])
 	}
-	for _, m := range testutil.Mutations([]byte(token), 2000, 1) {
+	for _, m := range testutil.Mutations([]byte(token), 500, 1) {
 		try(string(m))
 	}
 }

@@ -23,7 +23,7 @@ type Record struct {
 	Wallet     Wallet
 	Network    string
 	Method     string   // of the step-up that was passed; "" for none
-	Formats    []string // what was built; the names of unverified ones begin with "unverified_"
+	Formats    []string // what was built; the names of unverified ones begin with "unverified-"
 	Unsafe     bool     // it was built without a decision: UnsafeBuild
 	Spent      bool     // the grant is used up, whatever came of it
 	Refusal    string   // stable name of the code; "" when it was built

@@ -23,7 +23,7 @@ func (f BuilderFunc) UnsafeBuild(c *Card, w *Wallet, now time.Time) ([]byte, err
 type Networks map[Network]Builder
 
 // Formats names what the network's builder makes, for a record: what the builder's own
-// method Formats() []string says, or the network's name and "_private".
+// method Formats() []string says, or the network's name and "-private".
 func (n Networks) Formats(network Network) []string {
 	switch b := n[network].(type) {
 	case nil:
@@ -31,7 +31,7 @@ func (n Networks) Formats(network Network) []string {
 	case interface{ Formats() []string }:
 		return b.Formats()
 	}
-	return []string{string(network) + "_private"}
+	return []string{string(network) + "-private"}
 }
 
 // UnsafeBuild lets the network's builder work; a network that has none is a *FieldError

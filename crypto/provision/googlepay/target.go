@@ -52,5 +52,5 @@ func (t Target) UnsafeBuild(_ context.Context, c *card.Card, now time.Time) (*Pa
 	if out.GoogleOpaquePaymentCard, err = t.Object.UnsafeBuild(c, t.ServerSessionID, now); err != nil {
 		return nil, nil, err
 	}
-	return out, append(formats, "unverified_google_payment_card"), nil
+	return out, append(formats, "unverified-google-payment-card"), nil
 }

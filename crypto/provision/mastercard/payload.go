@@ -72,9 +72,9 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 
 // Formats names what is built, for a record.
 func (p *Payload) Formats() []string {
-	shape := "mastercard_card_info"
+	shape := "mastercard-card-info"
 	if p.o.Shape == UnverifiedShapeFundingAccount {
-		shape = "unverified_mastercard_funding_account"
+		shape = "unverified-mastercard-funding-account"
 	}
 	if p.o.TAV == nil {
 		return []string{shape}

@@ -58,9 +58,9 @@ func NewPayload(o PayloadOptions) (*Payload, error) {
 func (p *Payload) Formats() []string {
 	switch p.o.Intent {
 	case UnverifiedIntentCrossUser, UnverifiedIntentCrossDevice:
-		return []string{"unverified_visa_payload_" + strings.ToLower(string(p.o.Intent))}
+		return []string{"unverified-visa-payload-" + strings.ToLower(strings.ReplaceAll(string(p.o.Intent), "_", "-"))}
 	}
-	return []string{"visa_payload"}
+	return []string{"visa-payload"}
 }
 
 // UnsafeBuild returns, without asking for a Grant, the compact JWE for a card and a wallet instance, as bytes for the
