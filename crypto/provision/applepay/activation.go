@@ -23,7 +23,8 @@ import (
 // whoever holds the specification of another network, or has the value made by a
 // hardware module or a processor, implements it. An implementation is safe for
 // concurrent use, keeps nothing of its input, and returns nothing but nil beside an
-// error.
+// error. Its errors become an *ActivationError, with their text hidden; a bare
+// *card.FieldError is passed on.
 type Activator interface {
 	Activate(ctx context.Context, in *ActivationInput) (*Activation, error)
 	// Formats names what it makes, for the record: what nobody has confirmed begins
@@ -44,13 +45,14 @@ func NewActivator(f func(ctx context.Context, in *ActivationInput) (*Activation,
 		}
 	}
 	formats = slices.Clone(formats)
-	return &activator{f, func(bool) []string { return slices.Clone(formats) }}, nil
+	return &activator{activate: f, formats: func(bool) []string { return slices.Clone(formats) }}, nil
 }
 
 // activator keeps what it has in functions, where no printer finds a key.
 type activator struct {
 	activate func(ctx context.Context, in *ActivationInput) (*Activation, error)
 	formats  func(encryptPAN bool) []string
+	own      bool // its errors are those of our builders
 }
 
 func (a *activator) Activate(ctx context.Context, in *ActivationInput) (*Activation, error) {
@@ -104,7 +106,7 @@ func (n *Network) activate(ctx context.Context, in *ActivationInput) (*Activatio
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, late(ctx)
-	case err != nil && ours(err):
+	case err != nil && n.speaks(err):
 		return nil, err
 	case err != nil:
 		return nil, activationFailed(err)
@@ -121,19 +123,14 @@ func (n *Network) activate(ctx context.Context, in *ActivationInput) (*Activatio
 	return a, nil
 }
 
-// ours reports whether an error is one of our builders', whose texts hold no values.
-func ours(err error) bool {
-	if _, ok := errors.AsType[*card.FieldError](err); ok {
+// speaks reports whether an error's text may be passed on: that of our own builders, which
+// hold no values, and a bare *card.FieldError, whose fields are not for values.
+func (n *Network) speaks(err error) bool {
+	if a, ok := n.Activation.(*activator); ok && a.own {
 		return true
 	}
-	for _, known := range []error{
-		visa.ErrKey, visa.ErrAuthCode, visa.ErrClock, visa.ErrFIPS, mastercard.ErrKey, mastercard.ErrFIPS, mastercard.ErrOptions, mastercard.ErrTooLarge,
-	} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
+	_, bare := err.(*card.FieldError)
+	return bare
 }
 
 // Nesting is how Mastercard's encryptedPayload stands in encryptedPrimaryAccountNumber.
@@ -166,7 +163,7 @@ func Mastercard(o MastercardOptions) (Activator, error) {
 	case o.EncryptedPAN != nil && o.Nesting != UnverifiedNestObject && o.Nesting != UnverifiedNestBase64:
 		return nil, code.Wrap(ErrUnverified, "choose how the encrypted card number is nested, as agreed with Mastercard")
 	}
-	return &activator{o.activate, o.formats}, nil
+	return &activator{o.activate, o.formats, true}, nil
 }
 
 func (o *MastercardOptions) formats(encryptPAN bool) []string {
@@ -214,7 +211,7 @@ func Visa(o VisaOptions) (Activator, error) {
 	if o.MBPAC == nil {
 		return nil, code.Wrap(ErrOptions, "MBPAC is missing")
 	}
-	return &activator{o.activate, o.formats}, nil
+	return &activator{o.activate, o.formats, true}, nil
 }
 
 func (o *VisaOptions) formats(encryptPAN bool) []string {
@@ -253,9 +250,9 @@ func (o *VisaOptions) activate(_ context.Context, in *ActivationInput) (*Activat
 func UnsafeStatic(data []byte) Activator {
 	own := slices.Clone(data)
 	return &activator{
-		func(_ context.Context, in *ActivationInput) (*Activation, error) {
+		activate: func(_ context.Context, in *ActivationInput) (*Activation, error) {
 			return &Activation{Data: slices.Clone(own), AuthCode: in.AuthCode}, nil
 		},
-		func(bool) []string { return []string{"unverified-static"} },
+		formats: func(bool) []string { return []string{"unverified-static"} },
 	}
 }

@@ -33,6 +33,9 @@ func NewNonces(max int) (Nonces, error) {
 // spend uses the request's nonce up. It is remembered by itself, not by card: the same
 // nonce for another card is no other request.
 func (p *Pay) spend(ctx context.Context, r *Request, now time.Time) error {
+	if ctx.Err() != nil {
+		return late(ctx)
+	}
 	if p.o.Nonces == nil {
 		return nil
 	}

@@ -36,7 +36,7 @@ type Pay struct {
 	seal func(to *ecdh.PublicKey, plaintext []byte) (sealed, ephemeral []byte, err error)
 }
 
-// New checks the options: an error wraps ErrOptions or ErrUnverified.
+// New checks the options: an error wraps ErrOptions.
 func New(o Options) (*Pay, error) {
 	switch {
 	case o.Chain == nil:
@@ -62,8 +62,7 @@ func New(o Options) (*Pay, error) {
 }
 
 // PassData is what the app puts into its PKAddPaymentPassRequest, and what the issuer
-// keeps. It prints as "[pass data]": whoever has the public key of a TAV can search the
-// card number in it.
+// keeps. It prints as "[pass data]", for the reason that Activation has.
 type PassData struct {
 	EncryptedPassData  []byte // ciphertext and tag
 	EphemeralPublicKey []byte // 65 bytes, an uncompressed point

@@ -122,7 +122,11 @@ func TestAnActivatorsFailureStaysItsOwn(t *testing.T) {
 		give func() (*applepay.Activation, error)
 		want error
 	}{
-		"an error":              {applepay.PlainPAN, func() (*applepay.Activation, error) { return good(), cause }, cause},
+		"an error":             {applepay.PlainPAN, func() (*applepay.Activation, error) { return good(), cause }, cause},
+		"one of ours, wrapped": {applepay.PlainPAN, func() (*applepay.Activation, error) { return nil, fmt.Errorf("5123456789012346: %w", visa.ErrKey) }, visa.ErrKey},
+		"a field, wrapped": {applepay.PlainPAN, func() (*applepay.Activation, error) {
+			return nil, fmt.Errorf("5123456789012346: %w", card.NewFieldError(card.ErrField, "x", "y"))
+		}, card.ErrField},
 		"nothing":               {applepay.PlainPAN, func() (*applepay.Activation, error) { return nil, nil }, nil},
 		"no data":               {applepay.PlainPAN, func() (*applepay.Activation, error) { return &applepay.Activation{}, nil }, nil},
 		"17 KiB":                {applepay.PlainPAN, func() (*applepay.Activation, error) { return &applepay.Activation{Data: make([]byte, 17<<10)}, nil }, nil},
@@ -147,6 +151,18 @@ func TestAnActivatorsFailureStaysItsOwn(t *testing.T) {
 		if strings.Contains(printed(err), "5123456789012346") {
 			t.Errorf("%s: the device's text is printed", what)
 		}
+	}
+	// A bare field error says what is wrong, and is passed on.
+	field := plain(activator(func(*applepay.ActivationInput) (*applepay.Activation, error) {
+		return nil, card.NewFieldError(card.ErrField, "otp", "it is missing")
+	}))
+	if d, err := newPay(t, w.chain, map[card.Network]applepay.Network{"x": field}).UnsafeBuild(ctx, "x", goodCard(t), w.request(t), appletest.Now); code.Of(err) != code.Field || d != nil {
+		t.Errorf("a bare field error: %v", err)
+	}
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	if d, err := newPay(t, w.chain, map[card.Network]applepay.Network{"x": field}).UnsafeBuild(canceled, "x", goodCard(t), w.request(t), appletest.Now); !errors.Is(err, applepay.ErrDeadline) || d != nil {
+		t.Errorf("a caller that gave up: %v", err)
 	}
 	// The encrypted form, with an activator that was made for the plain one.
 	p := newPay(t, w.chain, map[card.Network]applepay.Network{card.Mastercard: encrypted(mastercardActivator(t, 3, 0), "Mastercard")})
