@@ -13,6 +13,9 @@
 // puts it behind net/http, packages under wire hold the counterparts' words.
 // Window counts velocity before a decision.
 //
+// A decision on an event of kind provision can become a Grant, which is what package
+// provision builds a wallet payload for: Granter makes it.
+//
 // # Words
 //
 //   - PAN: the card number. No Event holds one; a card is known by a keyed reference.

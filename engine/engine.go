@@ -153,7 +153,9 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 //
 //	outcome = worst of (guards, hits, wallet floor, on_error when something failed, default)
 //
-// No rule lowers a colour. Where a fact of green_requires is absent, or a red
+// No rule lowers a colour. The wallet's floor is yellow at least for a wallet token
+// without a recommendation; an event of kind provision may say "none", since it comes
+// before any wallet has spoken. Where a fact of green_requires is absent, or a red
 // rule that runs cannot be judged, the outcome is at least yellow; the second
 // holds for every pack and hit policy, since green is earned. A yellow or orange
 // for which no step-up method is left is red.

@@ -124,6 +124,24 @@ func TestWhatIsNotGreenIsNotGranted(t *testing.T) {
 	}
 }
 
+// TestNoWalletHasSpokenBeforeAPayload: an event of kind provision may say so, and no
+// other; that nothing is said is never better than a wallet's decline.
+func TestNoWalletHasSpokenBeforeAPayload(t *testing.T) {
+	e, now := compiled(t, provisionPack, provisionRules), enginetest.Now()
+	for _, tc := range []struct {
+		kind, recommendation any
+		want                 rules.Outcome
+	}{
+		{"provision", "none", rules.Green}, {"provision", nil, rules.Yellow}, {"provision", "zz", rules.Yellow}, {"provision", "step_up", rules.Yellow},
+		{"provision", "decline", rules.Red}, {"provision", "approve", rules.Green}, {"authorize", "none", rules.Yellow}, {nil, "none", rules.Yellow}, {"zz", "none", rules.Yellow},
+	} {
+		d := e.Decide(provisionEvent("kind", tc.kind, "wallet.recommendation", tc.recommendation), now)
+		if d.Outcome != tc.want {
+			t.Errorf("kind %v, recommendation %v: %s, want %s", tc.kind, tc.recommendation, d.Outcome, tc.want)
+		}
+	}
+}
+
 func TestGrantsHoldKeyedReferences(t *testing.T) {
 	old, err := secret.NewRefKey("old", []byte("0123456789abcdef0123456789abcdef"))
 	ok(t, old, err)

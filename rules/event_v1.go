@@ -56,7 +56,7 @@ var eventV1Fields = []Field{
 	{Name: "verify.avs_street", Type: String, Enum: []string{"match", "fail", "absent"}},
 	{Name: "verify.name_match", Type: String, Enum: []string{"full", "part", "none"}},
 
-	{Name: "wallet.recommendation", Type: String, Enum: []string{"approve", "step_up", "decline", "none"}},
+	{Name: "wallet.recommendation", Type: String, Enum: []string{"approve", "step_up", "decline", "none"}, Doc: "none says that no wallet has spoken: yellow at least on wallet tokens, but where kind is provision"},
 	{Name: "wallet.reasons", Type: Strings, Doc: "canonical reason names; unknown ones verbatim"},
 	{Name: "wallet.device_score", Type: Int, Doc: "1 (worst) to 5"},
 	{Name: "wallet.account_score", Type: Int, Doc: "1 (worst) to 5"},

@@ -574,8 +574,8 @@ func TestUnsafeBuildSaysSo(t *testing.T) {
 	}
 	f := target(provision.GooglePay)
 	for _, ref := range []string{pan, "4929-1231-2312-3127", "a b", "\n"} { // no reference
-		f.b.CardRef = ref
-		if _, r, err := provision.UnsafeBuild(context.Background(), &c, f, now); err != nil || r.CardRef != "" {
+		f.b.CardRef, f.b.Network = ref, card.Network(ref)
+		if _, r, err := provision.UnsafeBuild(context.Background(), &c, f, now); err != nil || r.CardRef != "" || r.Network != "" {
 			t.Errorf("%v %s", err, r.AppendJSON(nil))
 		}
 	}

@@ -43,19 +43,21 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 // newRecord begins the record of a payload. Of the binding it takes what is shaped as
 // it should be: the rest is a stranger's.
 func newRecord(g *Grant, b *Binding, now time.Time) *Record {
-	r := &Record{At: now, Wallet: b.Wallet, Network: string(b.Network), CardRef: b.CardRef}
+	r := &Record{At: now, Wallet: Wallet(shown(string(b.Wallet))), Network: shown(string(b.Network)), CardRef: shown(b.CardRef)}
 	if claims, ok := grant.Of(g); ok {
 		r.GrantID, r.DecisionID, r.CardRef, r.Method = claims.ID, claims.DecisionID, claims.CardRef, claims.Method
-	} else if !grant.Text(r.CardRef) || isNumber(r.CardRef) {
-		r.CardRef = ""
 	}
 	return r
 }
 
-// isNumber finds what a careless caller may have taken for a reference: a card number.
-func isNumber(s string) bool {
-	s = strings.ReplaceAll(s, "-", "")
-	return len(s) >= secret.MinPANDigits && strings.Trim(s, "0123456789") == ""
+// shown returns s when it can stand in a record, else "": not what a careless caller
+// took for a reference, a card number.
+func shown(s string) string {
+	bare := strings.ReplaceAll(s, "-", "")
+	if !grant.Text(s) || len(bare) >= secret.MinPANDigits && strings.Trim(bare, "0123456789") == "" {
+		return ""
+	}
+	return s
 }
 
 func (r *Record) refused(err error) { r.Refusal = code.Of(err).String() }
