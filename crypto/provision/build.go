@@ -22,9 +22,9 @@ type Binding struct {
 }
 
 // Target is one phone's request for a payload of type P: applepay.Target,
-// googlepay.Target, samsungpay.Target, or that of another wallet or of an online service. Its methods
-// are called by Build, one after another. An implementation does not keep the card,
-// and gives nothing of use beside an error.
+// googlepay.Target, samsungpay.Target, or that of another wallet or of an online
+// service. Its methods are called by Build, one after another. An implementation does
+// not keep the card, and gives nothing of use beside an error.
 type Target[P any] interface {
 	// Binding returns what the payload is asked for. It is the same at each call.
 	Binding() Binding

@@ -40,8 +40,8 @@ func NewUnverifiedCard(o UnverifiedCardOptions) (*UnverifiedCard, error) {
 	return &UnverifiedCard{o}, nil
 }
 
-// UnsafeBuild returns, without asking for a Grant, the object for a card and the session of Google's SDK
-// (serverSessionId, up to 64 characters), as Base64. Errors are those of
+// UnsafeBuild returns, without asking for a Grant, the object for a card and the session
+// of Google's SDK (serverSessionId, up to 64 characters), as Base64. Errors are those of
 // card.Card.Check, a *card.FieldError, and what PGP returns; none comes with any part
 // of an object.
 func (g *UnverifiedCard) UnsafeBuild(c *card.Card, serverSessionID string, now time.Time) ([]byte, error) {

@@ -82,8 +82,8 @@ func (p *Payload) Formats() []string {
 	return []string{shape, p.o.TAV.o.Format.String()}
 }
 
-// UnsafeBuild returns, without asking for a Grant, the payload's JSON for a card: Samsung Pay takes it so, Google Pay as
-// Encode writes it. Nothing in it names the wallet instance. Errors are those of
+// UnsafeBuild returns, without asking for a Grant, the payload's JSON for a card:
+// Samsung Pay takes it so, Google Pay as Encode writes it. Nothing in it names the wallet instance. Errors are those of
 // card.Card.Check, a *card.FieldError for a field beyond MDES's limits (a name of more
 // than 27 characters, a country that is not alpha-3), or ErrKey; no error comes with
 // any part of a payload.

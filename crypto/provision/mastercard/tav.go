@@ -111,10 +111,10 @@ func checkValidity(d time.Duration) error {
 	return nil
 }
 
-// UnsafeBuild returns, without asking for a Grant, the TAV's JSON for a card, as Apple Pay's activationData takes it;
-// Encode makes of it what stands in a payload for Google Pay or Samsung Pay. The
-// token reference (tokenUniqueReference) is for activating an existing token, which
-// version 2 alone can do; "" for a new one.
+// UnsafeBuild returns, without asking for a Grant, the TAV's JSON for a card, as Apple
+// Pay's activationData takes it; Encode makes of it what stands in a payload for Google
+// Pay or Samsung Pay. The token reference (tokenUniqueReference) is for activating an
+// existing token, which version 2 alone can do; "" for a new one.
 func (t *TAV) UnsafeBuild(c *card.Card, tokenRef string, now time.Time) ([]byte, error) {
 	if err := c.Check(now); err != nil {
 		return nil, err

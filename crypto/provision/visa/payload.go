@@ -63,8 +63,8 @@ func (p *Payload) Formats() []string {
 	return []string{"visa-payload"}
 }
 
-// UnsafeBuild returns, without asking for a Grant, the compact JWE for a card and a wallet instance, as bytes for the
-// phone; processors that want another Base64 around it add that themselves. Each call
+// UnsafeBuild returns, without asking for a Grant, the compact JWE for a card and a
+// wallet instance, as bytes for the phone; processors that want another Base64 around it add that themselves. Each call
 // makes new keys: a payload is for one attempt, and must not be kept.
 //
 // Errors are those of card.Card.Check, and a *card.FieldError for what is beyond
