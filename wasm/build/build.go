@@ -62,6 +62,12 @@ func Guest(ctx context.Context, opt Options) (*Result, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	if opt.Flavour == abi.FlavourFull {
+		if err := opt.prepare(ctx, dir); err != nil {
+			return nil, err
+		}
+		opt.Root = dir
+	}
 	linked := filepath.Join(dir, "guest.wasm")
 	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=-s -w", "-o", linked}
 	for _, pkg := range quiet {

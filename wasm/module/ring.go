@@ -26,6 +26,7 @@ type ring struct {
 	keys    *keyring.Ring
 	schemes []route
 	answering
+	sealing
 }
 
 // route is the verifier of one scheme.
@@ -44,7 +45,7 @@ func (m *instance) newRing(c *call) error {
 	if err != nil {
 		return err
 	}
-	o.only("format", "keys", "schemes", "pismo")
+	o.only("format", "keys", "schemes", "pismo", "recipients")
 	if o.int("format", 1<<16) != RingFormat && o.err == nil {
 		return badInput("the ring's format must be %d", RingFormat)
 	}
@@ -55,6 +56,11 @@ func (m *instance) newRing(c *call) error {
 		o.err = m.need(decide)
 		if o.err == nil {
 			o.err = r.readPismo(&object{c: p, what: "pismo."})
+		}
+	}
+	if _, ok := o.c.Get("recipients"); ok && o.err == nil {
+		if o.err = m.need(full); o.err == nil {
+			r.readRecipients(o)
 		}
 	}
 	if o.err != nil {

@@ -1,6 +1,15 @@
+//go:build issuant_verify || issuant_decide
+
 package module
 
-// What this build does not have.
+// What the small flavours do not have.
+
+type (
+	entropy struct{}
+	sealing struct{}
+)
+
+func (*sealing) readRecipients(o *object) { o.err = ErrFlavour }
 
 func (*instance) addEntropy(*call) error { return ErrFlavour }
 func (*instance) provision(*call) error  { return ErrFlavour }
