@@ -53,8 +53,3 @@ func operations(flavour int) []string {
 func algorithms(flavour int) []string {
 	return slices.DeleteFunc(jose.SignatureAlgorithms(), func(name string) bool { return flavour < full && hasCurves(name) })
 }
-
-func (m *instance) selftest(*call) error {
-	m.out = append(m.out, `{"ok":true}`...)
-	return nil
-}
