@@ -23,23 +23,35 @@ import (
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/starter"
 	"github.com/issuant/issuant/wasm/abi"
+	"github.com/issuant/issuant/wasm/build"
 	"github.com/issuant/issuant/wasm/module"
 	"github.com/issuant/issuant/wasm/snapshot"
 )
 
-// releasedGuest is the module, built as releases are.
-var releasedGuest = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "issuant-snapshot-test-*")
-	if err != nil {
-		return nil, err
+// decideGuest and fullGuest are the module, built as releases are.
+var (
+	decideGuest = guestOnce(abi.FlavourDecide)
+	fullGuest   = guestOnce(abi.FlavourFull) // with the algorithms of all vectors
+)
+
+// realGuest skips the test where the module would take minutes.
+func realGuest(t *testing.T, build func() ([]byte, error)) []byte {
+	t.Helper()
+	if underRace {
+		t.Skip("the module is not compiled under the race detector")
 	}
-	defer os.RemoveAll(dir)
-	name := filepath.Join(dir, "guest.wasm")
-	if out, err := exec.Command("sh", "../build.sh", "full", name).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build.sh: %v\n%s", err, out)
-	}
-	return os.ReadFile(name)
-})
+	return must[[]byte](t)(build())
+}
+
+func guestOnce(flavour string) func() ([]byte, error) {
+	return sync.OnceValues(func() ([]byte, error) {
+		r, err := build.Guest(context.Background(), build.Options{Root: "../..", Flavour: flavour})
+		if err != nil {
+			return nil, err
+		}
+		return r.Module, nil
+	})
+}
 
 // requests are inputs of issuant_decide: whole events, and ones that are refused.
 func requests(t *testing.T) (list [][]byte) {
@@ -58,7 +70,7 @@ func requests(t *testing.T) (list [][]byte) {
 // TestSnapshotOfTheModuleAnswersAsTheEngineDoes: each of the replies of one instance, and
 // the first reply of a fresh one, is what the engine gives that runs in this process.
 func TestSnapshotOfTheModuleAnswersAsTheEngineDoes(t *testing.T) {
-	guest := must[[]byte](t)(releasedGuest())
+	guest := realGuest(t, decideGuest)
 	pack := must[*rules.Pack](t)(starter.Pack())
 	loaded := must[[]byte](t)(snapshot.Build(context.Background(), guest, pack.Encode()))
 	image := must[*snapshot.Image](t)(snapshot.NewImage(loaded))
