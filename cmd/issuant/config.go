@@ -36,6 +36,18 @@ var perRun = map[string]bool{
 // the same name that is: the scheme of a new key is not that of verify.
 const ownFlag = "issuant_own"
 
+// ownFlags marks the flags of a verb's verbs as never configuration, but the shared ones.
+func ownFlags(cmd *cobra.Command, shared ...string) {
+	for _, sub := range cmd.Commands() {
+		sub.Flags().SortFlags = false
+		sub.Flags().VisitAll(func(f *pflag.Flag) {
+			if !oneOf(f.Name, shared) {
+				f.Annotations = map[string][]string{ownFlag: {}}
+			}
+		})
+	}
+}
+
 // configure fills the flags of cmd that were not given: from ISSUANT_* variables,
 // then from the configuration file. A variable that no flag of any verb has the
 // name of is ignored: platforms inject their own (ISSUANT_SERVICE_HOST and the like).

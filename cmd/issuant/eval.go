@@ -137,7 +137,7 @@ func (e *evaluator) stream(name string) error {
 			return e.readError(name, err)
 		}
 		if tooLong {
-			err = &rules.FactError{Offset: -1, Msg: fmt.Sprintf("a line is longer than %d bytes", engine.MaxEventBytes)}
+			err = lineTooLong()
 		} else {
 			var ev *engine.Event
 			if ev, err = engine.ParseEvent(e.engine.Pack().Schema(), line); err == nil {
@@ -159,6 +159,10 @@ func (e *evaluator) stream(name string) error {
 		return fail(exitInput, "%s: some lines are no events; their errors stand in the output", inputName(name))
 	}
 	return nil
+}
+
+func lineTooLong() error {
+	return &rules.FactError{Offset: -1, Msg: fmt.Sprintf("a line is longer than %d bytes", engine.MaxEventBytes)}
 }
 
 // badLine prints the error object of a line that is no event.

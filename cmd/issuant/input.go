@@ -46,6 +46,11 @@ func (a *app) readInput(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer in.Close()
+	return a.readWhole(name, in, limit)
+}
+
+// readWhole reads what was opened under a name, of at most limit bytes.
+func (a *app) readWhole(name string, in io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
 		return nil, a.readError(name, err)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/keyfile"
 	"github.com/issuant/issuant/cmd/issuant/internal/server"
@@ -42,14 +41,7 @@ func (a *app) keysCmd() *cobra.Command {
 		},
 	}
 	cmd.AddCommand(a.keysGenerateCmd(), a.keysListCmd(), a.keysCheckCmd(), a.keysRotateCmd(), a.keysImportCmd())
-	for _, sub := range cmd.Commands() {
-		sub.Flags().SortFlags = false
-		sub.Flags().VisitAll(func(f *pflag.Flag) {
-			if f.Name != "format" && f.Name != "now" {
-				f.Annotations = map[string][]string{ownFlag: {}}
-			}
-		})
-	}
+	ownFlags(cmd, "format", "now")
 	return cmd
 }
 

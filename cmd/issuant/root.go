@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -100,7 +101,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.demoCmd(), a.serveCmd(), a.doctorCmd(), a.evalCmd(), a.explainCmd(), a.checkCmd(), a.lintCmd(), a.fmtCmd(), a.testCmd(), a.benchCmd(), a.verifyCmd(), a.recordsCmd(), a.listCmd(), a.packCmd(), a.schemaCmd(), a.versionCmd())
 	root.AddCommand(a.keysCmd())
 	root.AddCommand(a.sealCmd(), a.openCmd(), a.ringCmd())
-	root.AddCommand(a.provisionCmd())
+	root.AddCommand(a.provisionCmd(), a.wasmCmd())
 	for _, cmd := range root.Commands() {
 		cmd.Flags().SortFlags = false
 	}
@@ -170,6 +171,9 @@ func (a *app) verb(cmd *cobra.Command, formats ...string) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := a.configure(cmd); err != nil {
 			return err
+		}
+		if len(formats) > 0 && !cmd.Flags().Changed("format") {
+			a.format = formats[0] // the variable has the default of the verb that was made last
 		}
 		if len(formats) > 0 && !oneOf(a.format, formats) {
 			return usage("%s: --format %q is not one of %s", cmd.Name(), a.format, strings.Join(formats, ", "))
@@ -245,6 +249,14 @@ func (a *app) style() term.Style {
 // errStyle is style for standard error.
 func (a *app) errStyle() term.Style {
 	return term.Style{On: a.errTerminal && !a.noColor && a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}
+}
+
+// progress is where to say what takes its time: standard error, on a terminal.
+func (a *app) progress() io.Writer {
+	if a.errTerminal {
+		return a.err
+	}
+	return io.Discard
 }
 
 // columns returns the width of the window; 100 when standard output is not a terminal.
