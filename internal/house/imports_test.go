@@ -98,7 +98,7 @@ func level(path string) (room string, n int) {
 		{"crypto/secret", 1}, {"crypto/keyring", 2}, {"crypto/jose", 2}, {"crypto/webhook/schemefile", 4}, {"crypto/webhook", 3}, {"crypto/seal", 3}, {"crypto/trust", 3},
 		{"crypto/outbound", 3}, {"crypto/provision/profile/profilefile", 4}, {"crypto/provision", 3},
 		{"engine/gatehttp", 6}, {"engine/enginetest", 7}, {"engine/packtest", 6}, {"engine/wire", 5}, {"engine", 4},
-		{"wasm/abi", 1}, {"wasm/module", 8}, {"wasm/guest", 9}, {"wasm/wasmtest", 9}, {"wasm/build", 9}, {"wasm/mkwasm", 10},
+		{"wasm/abi", 1}, {"wasm/module", 8}, {"wasm/guest", 9}, {"wasm/wasmtest", 9}, {"wasm/build", 2}, {"wasm/mkwasm", 10},
 		{"wasm/snapshot", 2}, {"wasm/host", 3},
 		{"store/storetest", 8}, {"store", 5}, {"cmd/issuant", 8},
 	} {

@@ -1,7 +1,6 @@
 package snapshot_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -26,6 +25,7 @@ import (
 	"github.com/issuant/issuant/wasm/build"
 	"github.com/issuant/issuant/wasm/module"
 	"github.com/issuant/issuant/wasm/snapshot"
+	"github.com/issuant/issuant/wasm/wasmtest"
 )
 
 // decideGuest and fullGuest are the module, built as releases are.
@@ -64,7 +64,7 @@ func requests(t *testing.T) (list [][]byte) {
 	}
 	return append(list,
 		[]byte(`{"now_ms":1,"event":{}}`), []byte(`{"now_ms":1795478400000,"event":{"no":1}}`),
-		[]byte(`{"now_ms":1795478400000,"event":{"id":"e","wallet":{"device_score":1}}}`), []byte(`{`), nil)
+		[]byte(`{"now_ms":1795478400000,"event":{"id":"e","wallet":{"device_score":1}}}`), []byte(`{`), []byte{})
 }
 
 // TestSnapshotOfTheModuleAnswersAsTheEngineDoes: each of the replies of one instance, and
@@ -80,18 +80,12 @@ func TestSnapshotOfTheModuleAnswersAsTheEngineDoes(t *testing.T) {
 		t.Errorf("manifest %+v", about)
 	}
 
-	native := must[*module.Module](t)(module.New(module.Options{Flavour: abi.FlavourDecide}))
-	binary := pack.Encode()
-	copy(native.In(uint32(len(binary))), binary)
-	if reply := native.Load(uint32(len(binary))); !bytes.HasPrefix(reply, []byte{0, 0, 0, 0}) {
-		t.Fatalf("%q", reply)
-	}
+	native := newNative(t)
 	rt := newRuntime(t)
 	compiled, ctx := compileModule(t, rt, image.Module()), image.Context(context.Background())
 	long := start(t, rt, compiled, ctx)
 	for i, in := range requests(t) {
-		copy(native.In(uint32(len(in))), in)
-		want := string(native.Decide(1, uint32(len(in))))
+		want := string(wasmtest.Native(native, wasmtest.Call{Export: abi.ExportDecide, Args: []uint32{1}, Input: in}))
 		if got := ask(t, long, about.Handle, in); got != want {
 			t.Errorf("request %d:\n%q, want\n%q", i, got, want)
 		}
@@ -101,6 +95,17 @@ func TestSnapshotOfTheModuleAnswersAsTheEngineDoes(t *testing.T) {
 		}
 		fresh.Close(ctx)
 	}
+}
+
+// newNative is the module's code in this process, with the starter pack under handle 1.
+func newNative(t *testing.T) *module.Module {
+	t.Helper()
+	m := must[*module.Module](t)(module.New(module.Options{Flavour: abi.FlavourDecide}))
+	pack := must[*rules.Pack](t)(starter.Pack()).Encode()
+	if reply := wasmtest.Native(m, wasmtest.Call{Export: abi.ExportLoad, Input: pack}); wasmtest.Code(reply) != 0 {
+		t.Fatalf("%q", reply)
+	}
+	return m
 }
 
 func ask(t *testing.T, mod api.Module, handle uint32, in []byte) string {
