@@ -73,7 +73,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 				if c, reply := tw.ask(t, export, handles, in); c != 0 {
 					t.Fatalf("%s: %d %s", export, c, reply)
 				}
-				for _, m := range testutil.Mutations(in, 400, 8) {
+				for _, m := range testutil.Mutations(in, 150, 8) {
 					c, _ := tw.ask(t, export, handles, m)
 					codes[c]++
 				}
@@ -94,7 +94,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 				}
 			}
 			for export, in := range map[string][]byte{abi.ExportLoad: w.pack, abi.ExportRing: w.ring} {
-				for _, m := range testutil.Mutations(in, 60, 9) {
+				for _, m := range testutil.Mutations(in, 25, 9) {
 					c, reply := tw.ask(t, export, nil, bytes.Clone(m))
 					codes[c]++
 					if c == 0 {

@@ -38,7 +38,7 @@ const (
 // The bounds that stand in Options where a field is zero.
 const (
 	DefaultMaxMemory = 256 << 20
-	DefaultMaxGrowth = 32 << 20
+	DefaultMaxGrowth = 64 << 20
 	DefaultMaxUses   = 1_000_000
 	DefaultMaxAge    = time.Hour
 )
