@@ -93,7 +93,7 @@ func level(path string) (room string, n int) {
 		prefix string
 		n      int
 	}{
-		{"internal/vectorrun", 9}, {"internal/house", 9}, {"internal/wasmtest", 9}, {"internal", 0},
+		{"internal/vectorrun", 9}, {"internal/house", 9}, {"internal", 0},
 		{"rules/starter", 3}, {"rules/lint", 3}, {"rules/compile", 2}, {"rules", 1},
 		{"crypto/secret", 1}, {"crypto/keyring", 2}, {"crypto/jose", 2}, {"crypto/webhook/schemefile", 4}, {"crypto/webhook", 3}, {"crypto/seal", 3}, {"crypto/trust", 3},
 		{"crypto/outbound", 3}, {"crypto/provision/profile/profilefile", 4}, {"crypto/provision", 3},

@@ -8,11 +8,10 @@ import (
 
 	"github.com/issuant/issuant/engine/enginetest"
 	"github.com/issuant/issuant/internal/code"
-	"github.com/issuant/issuant/internal/testkey"
 	"github.com/issuant/issuant/internal/testutil"
-	"github.com/issuant/issuant/internal/wasmtest"
 	"github.com/issuant/issuant/rules/starter"
 	"github.com/issuant/issuant/wasm/abi"
+	"github.com/issuant/issuant/wasm/wasmtest"
 )
 
 // world is what calls of the real module are made of: a pack, a ring, and an input that
@@ -30,10 +29,9 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := testkey.RSA(t, "rsa2048-a") // fixed, so that a finding of the fuzzer stays one
-	request := wasmtest.PismoRequest(t, key, enginetest.PismoAccount, []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`))
+	request := wasmtest.PismoRequest(t, enginetest.PismoAccount, []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`))
 	event := fmt.Appendf(nil, `{"now_ms":%d,"event":{"id":"e-1","token":{"network":"visa","channel":"wallet","source":"manual"},"card":{"type":"PLASTIC","expired":true},"guards":[]}}`, theNow.UnixMilli())
-	return &world{p.Encode(), wasmtest.PismoRing(key), map[string][]byte{
+	return &world{p.Encode(), wasmtest.PismoRing(t), map[string][]byte{
 		abi.ExportDecide: event, abi.ExportExplain: event, abi.ExportDecideBatch: bytes.Repeat(append(event, '\n'), 3),
 		abi.ExportOpen: request, abi.ExportAnswer: request,
 	}}
@@ -164,12 +162,6 @@ func TestEventsStayInTheirPlace(t *testing.T) {
 	if s := p.Stats(); s.Faults != 0 {
 		t.Errorf("%+v", s)
 	}
-}
-
-// handle is that of the JSON in a reply to load or ring.
-func handle(t testing.TB, json []byte) uint32 {
-	t.Helper()
-	return wasmtest.Handle(t, append(make([]byte, 4), json...))
 }
 
 // FuzzModuleAgainstLibrary: the first byte chooses an export and its handles, the rest is

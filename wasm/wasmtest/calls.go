@@ -55,6 +55,8 @@ func Calls(tb testing.TB, flavour string) []Call {
 		l.decisions()
 		l.events()
 		l.gate()
+		l.conditions()
+		l.codec()
 	}
 	l.mistakes()
 	return l.calls
