@@ -445,3 +445,31 @@ func TestProvisionReloadsItsFiles(t *testing.T) {
 		return status == 401 || status == 0
 	})
 }
+
+// TestWebhooksAndPayloadsCanShareAProcess, on addresses of their own: neither answers
+// the other's paths.
+func TestWebhooksAndPayloadsCanShareAProcess(t *testing.T) {
+	t.Parallel()
+	s := newPaying(t, "")
+	w := newServed(t, strings.ReplaceAll("provision:\n  listen: 127.0.0.1:0\n  wallets: DIR/wallets.yaml\n  cards: DIR/cards.json\n  pack: starter\n"+ownScheme, "DIR", s.dir)).start()
+	url, _ := w.log.lines("serving")[0]["provision"].(string)
+	if status, answer := w.send(body(7), nil); status != 200 || answer == "" {
+		t.Errorf("a webhook: %d %s", status, answer)
+	}
+	hooks := w.hooks[:strings.Index(w.hooks, "/v1/")]
+	pay := url[:strings.Index(url, "/v1/")]
+	for _, path := range []string{hooks + "/v1/provision/google", pay + "/v1/webhooks/pismo"} {
+		res, err := http.Post(path, "application/json", strings.NewReader("{}"))
+		check(t, err)
+		res.Body.Close()
+		if res.StatusCode != 404 {
+			t.Errorf("%s: %d", path, res.StatusCode)
+		}
+	}
+	res, err := http.Post(url+"google", "application/json", strings.NewReader("{}"))
+	check(t, err)
+	res.Body.Close()
+	if res.StatusCode != 401 {
+		t.Errorf("an unsigned request: %d", res.StatusCode)
+	}
+}

@@ -37,6 +37,9 @@ func Example() {
 	// wallets: not a request: encoding is neither "hex" nor "base64": eight hex digits are Base64 too, so it cannot be guessed
 }
 
+// realNow: keys of OpenPGP are made by the clock.
+func realNow() time.Time { return time.Now().Truncate(time.Second) }
+
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // folder writes keys, a root and a private profile, and returns the folder.
