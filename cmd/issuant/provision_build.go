@@ -23,6 +23,7 @@ import (
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/engine"
+	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/store"
 )
 
@@ -44,9 +45,9 @@ payload, for the card, network, wallet, device or nonce that were decided on. Wi
 --ref-key the card has to be the one that the grant names.
 
 Without a grant nothing is built, but with --unsafe-no-decision: then nobody has decided
-that this card may go to this phone, and the record says so. A record of every payload and
-of every refusal goes into the store (--store; "issuant records tail") before the payload
-is printed.
+that this card may go to this phone, and the record says so. The record of a payload, and
+of a grant that is refused, goes into the store (--store; "issuant records tail") before
+anything is printed.
 
 The outcome is one JSON object. Its member payload goes to the app; auth_code stays with
 the issuer. It is good for one attempt.`
@@ -118,6 +119,9 @@ func (a *app) buildPayload(kind string, f *buildFlags) error {
 		fmt.Fprintln(a.err, "issuant: warning: UNSAFE: nobody has decided that this card may go to this phone; the record says so")
 	}
 	start := time.Now()
+	if b.refused != nil {
+		return a.recordRefusal(b, ledger)
+	}
 	outcome, rec, err := b.build(a.ctx, ledger, f.unsafe)
 	if rec != nil { // the record comes first: no payload leaves without one
 		if rerr := ledger.Commit(a.ctx, engine.Entry{Record: wallets.AuditRecord(rec, ledger.Card(), time.Since(start))}); rerr != nil {
@@ -138,6 +142,16 @@ type building struct {
 	grant   *provision.Grant
 	refs    *secret.RefKeys
 	now     time.Time
+	refused error // why the grant is none
+}
+
+// recordRefusal: who brings a forged grant is to be seen in the records.
+func (a *app) recordRefusal(b *building, ledger engine.Ledger) error {
+	r := &engine.Record{At: b.now, Counterpart: wallets.Counterpart, Reasons: []string{wallets.ReasonRefused}, Refusal: code.Of(b.refused).String()}
+	if err := ledger.Commit(a.ctx, engine.Entry{Record: r}); err != nil {
+		return fail(exitUnavailable, "the record could not be written: %w", err)
+	}
+	return fail(exitRefused, "--grant: %w", b.refused)
 }
 
 func (a *app) readBuild(kind string, f *buildFlags, now time.Time) (*building, error) {
@@ -166,7 +180,7 @@ func (a *app) readBuild(kind string, f *buildFlags, now time.Time) (*building, e
 		}
 	}
 	if f.grant != "" {
-		b.grant, err = a.openGrant(f, now)
+		err = a.openGrant(f, b)
 	}
 	return b, err
 }
@@ -219,25 +233,22 @@ func cardError(flag, name string, err error) error {
 	return provisionError(flag+": "+name, err)
 }
 
-func (a *app) openGrant(f *buildFlags, now time.Time) (*provision.Grant, error) {
+func (a *app) openGrant(f *buildFlags, b *building) error {
 	keys, warnings, err := source.Load(f.grantKeys, source.Options{})
 	if err != nil {
-		return nil, keyError("--grant-keys", err)
+		return keyError("--grant-keys", err)
 	}
 	a.warnKeys(f.grantKeys, warnings)
 	ring, err := keyring.NewRing(keys...)
 	if err != nil {
-		return nil, fail(exitRefused, "--grant-keys: %w", err)
+		return fail(exitRefused, "--grant-keys: %w", err)
 	}
 	text, err := a.readInput(f.grant, 2*provision.MaxGrantBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g, err := provision.OpenGrant(string(bytes.TrimSpace(text)), ring, f.audience, now)
-	if err != nil {
-		return nil, fail(exitRefused, "--grant: %w", err)
-	}
-	return g, nil
+	b.grant, b.refused = provision.OpenGrant(string(bytes.TrimSpace(text)), ring, f.audience, b.now)
+	return nil
 }
 
 func (a *app) openProvisionStore(url string) (store.Store, error) {

@@ -46,6 +46,9 @@ type Request struct {
 // ErrRequest is what the errors of ParseRequest wrap, but for those of package applepay.
 var ErrRequest = code.New(code.Field, "wallets: not a request")
 
+// ErrWallet: no payloads are built for the wallet.
+var ErrWallet = code.New(code.Network, "wallets: wallet is not configured")
+
 type document struct {
 	Network         string          `json:"network"`
 	CardRef         string          `json:"card_ref"`
@@ -195,6 +198,9 @@ func run[P any](ctx context.Context, m maker, t provision.Target[P]) (P, *provis
 }
 
 func (w *Wallets) build(ctx context.Context, r *Request, m maker) (*Outcome, *provision.Record, error) {
+	if w.Google == nil && r.Kind == Google || w.Samsung == nil && r.Kind == Samsung || w.Apple == nil && r.Kind == Apple {
+		return nil, nil, code.Wrap(ErrWallet, "the file of wallets has no "+r.Kind) // before the grant is spent
+	}
 	switch r.Kind {
 	case Google:
 		t := googlepay.Target{Pay: w.Google, Network: r.Network, CardRef: r.CardRef, Wallet: r.Wallet}
