@@ -81,7 +81,7 @@ func newPaying(t *testing.T, more string) *paying {
 	cert, key := s.ca.issue(t, "payloads.internal", time.Now().Add(time.Hour))
 	for name, text := range map[string]string{
 		"tls.pem": cert, "ca.pem": s.ca.pem,
-		"wallets.yaml": "wallets: 1\nkeys: wallet-keys.json\ngoogle:\n  visa: {key: visa-google, requestor: \"40010075001\"}\n",
+		"wallets.yaml": "wallets: 1\nkeys: wallet-keys.json\ngoogle:\n  visa: {key: visa-google, requestor: \"40010075001\"}\nsamsung:\n  visa: {key: visa-google, requestor: \"40010043095\"}\n",
 		"request.json": `{"network": "visa", "card_ref": "card-1", "wallet": {"account_id": "wallet-1", "device_id": "device-1", "app_id": "TestApp"}}`,
 		"scheme.yaml":  "scheme: 1\nname: ours\nalgorithm: hmac-sha256\nsignature: {from: \"header:X-Sig\"}\nsigned: [timestamp, \"literal:.\", method, \"literal:.\", path, \"literal:.\", body]\ntimestamp: {from: \"header:X-Time\"}\n",
 	} {
@@ -231,6 +231,7 @@ func TestPayloadsAreForClientsWithOurCertificates(t *testing.T) {
 		"no grant":                {"google", `{"request":` + phoneRequest + `}`, 400, `{"error":"request"}`},
 		"an event":                {"google", `{"request":` + phoneRequest + `,"event":` + provisionEvent("x", "normal") + `}`, 403, `{"error":"no_grant"}`},
 		"another wallet":          {"samsung", granted(s.grant(t)), 403, `{"error":"grant_bound"}`},
+		"a wallet without keys":   {"apple", `{"request":{"network":"visa","card_ref":"card-1","encoding":"hex","nonce":"00","nonce_signature":"40","certificates":["MAA=","MAA="]},"grant":"` + s.grant(t) + `"}`, 400, `{"error":"network"}`},
 		"no JSON":                 {"google", `{`, 400, `{"error":"json"}`},
 		"a member of no request":  {"google", `{"request":{},"grant":"x","pan":"` + plantedPAN + `"}`, 400, `{"error":"request"}`},
 		"a field of no request":   {"google", strings.Replace(granted(token), "card_ref", "card_number", 1), 400, `{"error":"field"}`},
