@@ -27,6 +27,7 @@ type ring struct {
 	schemes []route
 	answering
 	sealing
+	wallets *wallets
 }
 
 // route is the verifier of one scheme.
@@ -45,7 +46,7 @@ func (m *instance) newRing(c *call) error {
 	if err != nil {
 		return err
 	}
-	o.only("format", "keys", "schemes", "pismo", "recipients")
+	o.only("format", "keys", "schemes", "pismo", "recipients", "provision")
 	if o.int("format", 1<<16) != RingFormat && o.err == nil {
 		return badInput("the ring's format must be %d", RingFormat)
 	}
@@ -61,6 +62,13 @@ func (m *instance) newRing(c *call) error {
 	if _, ok := o.c.Get("recipients"); ok && o.err == nil {
 		if o.err = m.need(full); o.err == nil {
 			r.readRecipients(o)
+		}
+	}
+	if p := o.get("provision", strictjson.Object, false); p.Kind() == strictjson.Object {
+		if o.err = m.need(full); o.err == nil {
+			in := &object{c: p, what: "provision."}
+			r.readProvision(in)
+			o.take(in)
 		}
 	}
 	if o.err != nil {

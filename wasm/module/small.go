@@ -7,9 +7,12 @@ package module
 type (
 	entropy struct{}
 	sealing struct{}
+	wallets struct{}
 )
 
 func (*sealing) readRecipients(o *object) { o.err = ErrFlavour }
+
+func (*ring) readProvision(o *object) { o.err = ErrFlavour }
 
 func (*instance) addEntropy(*call) error { return ErrFlavour }
 func (*instance) provision(*call) error  { return ErrFlavour }
