@@ -1,9 +1,7 @@
 package seal
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,7 +56,7 @@ func placed(pointer string, plain []byte) ([]byte, error) {
 	if was := doc.Members[0].Value; was.Kind != strictjson.String || was.Str != pointer {
 		return nil, fmt.Errorf("%w: it was sealed for another place", ErrSealed)
 	}
-	return literal(plain, doc.Members[1].Value.Off)
+	return literal(plain, doc.Members[1].Value.Off), nil
 }
 
 func parseDocument(document []byte) (strictjson.Value, error) {
@@ -70,12 +68,34 @@ func parseDocument(document []byte) (strictjson.Value, error) {
 
 // literal returns the text of the value that begins at an offset of a document that
 // was found in order.
-func literal(document []byte, off int) ([]byte, error) {
-	var raw json.RawMessage
-	if err := json.NewDecoder(bytes.NewReader(document[off:])).Decode(&raw); err != nil {
-		return nil, err
+func literal(document []byte, off int) []byte {
+	depth := 0
+	for i := off; i < len(document); i++ {
+		switch c := document[i]; c {
+		case '{', '[':
+			depth++
+		case '"':
+			for i++; document[i] != '"'; i++ {
+				if document[i] == '\\' {
+					i++
+				}
+			}
+		case '}', ']', ',', ' ', '\t', '\n', '\r':
+			if depth == 0 {
+				return document[off:i] // of a number, true, false or null
+			}
+			if c != '}' && c != ']' {
+				continue
+			}
+			depth--
+		default:
+			continue
+		}
+		if depth == 0 {
+			return document[off : i+1]
+		}
 	}
-	return raw, nil
+	return document[off:]
 }
 
 // place is one value of a document.
@@ -98,11 +118,7 @@ func replaceMembers(document []byte, pointers []string, with func(pointer string
 		if err != nil {
 			return nil, fmt.Errorf("%w: %q %w", ErrMember, pointer, err)
 		}
-		text, err := literal(document, value.Off)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %q", ErrMember, pointer)
-		}
-		places = append(places, place{pointer, value.Off, value.Off + len(text)})
+		places = append(places, place{pointer, value.Off, value.Off + len(literal(document, value.Off))})
 	}
 	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(a.from, b.from) })
 	var out []byte

@@ -34,6 +34,11 @@ const (
 	argsLive    = 3
 )
 
+// Data of a function that only stack traces read; absent is the number that says so.
+var traceData = [...]int{3, 5, 6} // functions that were inlined; arguments; which of those are live
+
+const absentData = 1<<32 - 1
+
 // table is the table of functions in a memory.
 type table struct {
 	mem                         []byte // from the table's head on
@@ -108,6 +113,11 @@ func (t *table) function(i int, used []bool) error {
 			continue
 		}
 		keep = append(keep, binary.LittleEndian.Uint32(slot))
+	}
+	for _, k := range traceData {
+		if k < nfunc {
+			binary.LittleEndian.PutUint32(f[funcBytes+4*(npc+k):], absentData)
+		}
 	}
 	for _, from := range keep {
 		if from != 0 && !mark(t.mem[t.pctab:t.functions], int(from), used) {

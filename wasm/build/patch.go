@@ -12,7 +12,8 @@ import (
 // Conditions cannot call methods of values: events hold none, and the compiler of packs
 // refuses such calls. Package expr looks for methods all the same, by reflection, and
 // Go's linker then keeps every exported method of every type, a sixth of the module.
-// The full flavour is linked with a copy of expr in which these places find nothing.
+// The full flavour is linked with a copy of expr in which these places find nothing, and
+// without the two functions that read and write JSON, which packs cannot call either.
 const exprModule = "github.com/expr-lang/expr"
 
 // exprVersion is the version whose places stand below: another one has to be read anew.
@@ -21,12 +22,17 @@ const exprVersion = "v1.17.8"
 // place is a text of a file that stands there exactly once.
 type place struct{ file, old, new string }
 
-var methodLookups = []place{
+var places = []place{
 	{"vm/runtime/runtime.go", "if methodName, ok := i.(string); ok {", "if _, ok := i.(string); ok {"},
 	{"vm/runtime/runtime.go", "v.MethodByName(methodName)", "reflect.Value{}"},
 	{"vm/runtime/runtime.go", "v.Method(method.Index)", "reflect.Value{}"},
 	{"builtin/lib.go", "if methodName, ok := i.(string); ok {", "if _, ok := i.(string); ok {"},
 	{"builtin/lib.go", "v.MethodByName(methodName)", "reflect.Value{}"},
+	{"builtin/builtin.go", "\t\"encoding/json\"\n", ""},
+	{"builtin/builtin.go", `json.MarshalIndent(args[0], "", "  ")`, `[]byte(nil), fmt.Errorf("toJSON is not linked")`},
+	{"builtin/builtin.go", "json.Unmarshal([]byte(args[0].(string)), &v)", `fmt.Errorf("fromJSON is not linked")`},
+	{"ast/print.go", "\t\"encoding/json\"\n", ""},
+	{"ast/print.go", "json.Marshal(n.Value)", `[]byte(fmt.Sprint(n.Value)), error(nil)`}, // for texts of errors
 	{"checker/nature/nature.go", "i < n.NumMethods(c)", "i < 0"},
 	{"checker/nature/nature.go", "n.Type.Method(i)", "reflect.Method{}"},
 	{"checker/nature/utils.go", "s.rType.Method(s.idx)", "reflect.Method{}"},
@@ -79,7 +85,7 @@ func (o *Options) prepare(ctx context.Context, dir string) error {
 
 // patch replaces the places in a copy of expr.
 func patch(dir string) error {
-	for _, p := range methodLookups {
+	for _, p := range places {
 		name := filepath.Join(dir, filepath.FromSlash(p.file))
 		text, err := os.ReadFile(name)
 		if err != nil {
