@@ -41,6 +41,10 @@ What is more than a value goes into issuant.yaml:
         call: "+551130039500"
         apps: [{url: "issuer://wallet", platform: ios}]
 
+Wallet payloads are built on an address of their own when the file has a section
+"provision"; with provision.only the process has no webhooks, and none of their keys:
+crypto/provision/WALKTHROUGH.md.
+
 Rules, lists, keys, certificates and the configuration are taken anew when their files
 change, or after SIGHUP. What is not in order is not taken: the last good one stays, and
 the log, a metric and /readyz say why. Addresses, the store and a few more need a restart.

@@ -311,7 +311,8 @@ func intermediates(state *tls.ConnectionState) *x509.CertPool {
 // once asks the ledger for the right to answer a signed request: the same one again has
 // no second effect. It is committed with the record.
 func (s *Server) once(ctx context.Context, m *webhook.Message) (*engine.Sighting, error) {
-	if m.IssuedAt().IsZero() {
+	// What an earlier process answered is not known where its memory ended with it.
+	if m.IssuedAt().IsZero() || !s.ledger.Durable() && m.IssuedAt().Before(s.started) {
 		return nil, webhook.ErrStale
 	}
 	sight := &engine.Sighting{Key: wallets.Counterpart + ":" + m.ReplayKey(), Digest: m.Digest(), Route: wallets.Counterpart, IssuedAt: m.IssuedAt()}
