@@ -132,6 +132,8 @@ func TestVectorsThatAreRefused(t *testing.T) {
 		"another layout":        strings.Replace(string(good), `"visa-mbpac"`, `"visa-mbpad"`, 1),
 		"an unknown member":     strings.Replace(string(good), `"comment"`, `"remark"`, 1),
 		"a member twice":        strings.Replace(string(good), `"format": 1`, `"format": 1, "format": 1`, 1),
+		"another case":          strings.Replace(string(good), `"result"`, `"Result"`, 1),
+		"another case on top":   strings.Replace(string(good), `"kind"`, `"Kind"`, 1),
 		"no cases":              `{"format":1,"kind":"provision_conform","comment":"c","notes":{},"setup":{"profile":"visa-mbpac"},"cases":[]}`,
 		"an id twice":           strings.Replace(string(good), `"a-long-nonce"`, `"nine-c"`, 1),
 		"an unknown expect":     strings.Replace(string(good), `"expect": "field"`, `"expect": "fields"`, 1),

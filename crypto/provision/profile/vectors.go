@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/crypto/secret"
@@ -105,6 +106,40 @@ func (z *bytez) UnmarshalJSON(b []byte) (err error) {
 	return nil
 }
 
+// memberNames are the names of a file's objects, which package json takes in any case.
+var memberNames = map[string][]string{
+	"":            {"format", "kind", "comment", "notes", "setup", "cases"},
+	"setup":       {"profile", "keys"},
+	"cases":       {"id", "comment", "flags", "now_ms", "input", "expect", "want"},
+	"cases.input": {"card", "wallet", "nonce", "nonce_signature", "auth_code", "token_ref", "session", "random", "fixed"},
+	"cases.want":  {"result", "steps"},
+}
+
+// misCased returns the first name that a member has in another case; "" for none.
+func misCased(v strictjson.Value, path string, names map[string][]string) string {
+	known := names[path]
+	if known == nil {
+		return ""
+	}
+	if v.Kind == strictjson.Array {
+		for _, item := range v.Items {
+			if name := misCased(item, path, names); name != "" {
+				return name
+			}
+		}
+		return ""
+	}
+	if v.MisCased(known...) != "" {
+		return v.MisCased(known...)
+	}
+	for _, m := range v.Members {
+		if name := misCased(m.Value, strings.TrimPrefix(path+"."+m.Name, "."), names); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 var caseID = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 func notVectors(format string, args ...any) error {
@@ -116,8 +151,12 @@ func parseVectors(data []byte) (*vectorFile, error) {
 	if len(data) > MaxVectors {
 		return nil, notVectors("larger than 8 MiB")
 	}
-	if _, err := strictjson.Parse(data, strictjson.Limits{MaxBytes: MaxVectors, MaxDepth: 16, MaxValues: 1 << 20}); err != nil {
+	v, err := strictjson.Parse(data, strictjson.Limits{MaxBytes: MaxVectors, MaxDepth: 16, MaxValues: 1 << 20})
+	if err != nil {
 		return nil, notVectors("%v", err)
+	}
+	if name := misCased(v, "", memberNames); name != "" {
+		return nil, notVectors("the member %q is written in another case", clip(name))
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
