@@ -31,13 +31,11 @@ func TestMain(m *testing.M) {
 func cacheDir() string { return filepath.Join(scratch(), "cache") }
 
 // misbehaving builds testdata/guest, which does what an event's text says.
-var misbehaving = sync.OnceValues(func() ([]byte, error) { return build("wasm/host/testdata/guest") })
+var misbehaving = sync.OnceValues(func() ([]byte, error) { return buildMisbehaving() })
 
-func build(pkg string, args ...string) ([]byte, error) {
+func buildMisbehaving() ([]byte, error) {
 	out := filepath.Join(scratch(), "guest.wasm")
-	args = append([]string{"build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out}, args...)
-	cmd := exec.Command("go", append(args, "./"+pkg)...)
-	cmd.Dir = "../.."
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-buildmode=c-shared", "-ldflags=-s -w", "-o", out, "./testdata/guest")
 	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		os.Stderr.Write(text)
