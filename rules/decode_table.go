@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // memberKind tells what a member of an event is. The zero kind is an empty entry.
@@ -51,11 +53,7 @@ func endsOf(name string) nameEnds {
 }
 
 // load8 is one load on machines that have it.
-func load8(p string) uint64 {
-	_ = p[7]
-	return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-		uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-}
+func load8(p string) uint64 { return word.Load(p, 0) }
 
 // hash is equal for ASCII names that are equal without regard to case. It is spread by
 // a multiplication afterwards, and is weak on purpose: tables hold our names alone, and

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 const hex = "0123456789abcdef"
@@ -42,9 +44,7 @@ func AppendString(dst []byte, s string) []byte {
 		if i+8 <= len(s) {
 			// Eight bytes at once: a subtraction that borrows, or a byte beyond ASCII,
 			// sets the highest bit of a byte; it may do so where all stand for themselves.
-			p := s[i : i+8]
-			x := uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
-				uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			x := word.Load(s, i)
 			if (x|(x-0x20*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&highs == 0 {
 				i += 8
 				continue

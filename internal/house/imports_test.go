@@ -55,7 +55,7 @@ var guest = []string{
 	"crypto/provision/googlepay", "crypto/provision/samsungpay",
 	"engine", "engine/wire/pismo",
 	"crypto/trust",
-	"internal/accel", "crypto/keyring/jwk", "wasm/abi",
+	"internal/accel", "internal/word", "crypto/keyring/jwk", "wasm/abi",
 	"internal/evecc", "internal/once",
 }
 

@@ -24,6 +24,7 @@ import (
 	"unsafe"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Bounds used where Limits leaves a zero.
@@ -506,9 +507,7 @@ const (
 // the highest bit of a byte; it may do so where all stand for themselves.
 func plainEnd(s string, i int) int {
 	for ; i+8 <= len(s); i += 8 {
-		b := s[i : i+8]
-		x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-			uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+		x := word.Load(s, i)
 		m := (x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
 		if m != 0 {
 			i += bits.TrailingZeros64(m) >> 3 // the lowest mark is right
