@@ -5,7 +5,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME   ?= 1m
 PACK       ?= rules/starter
 
-.PHONY: wasm build test race lint vuln fuzz bench soak update
+.PHONY: wasm build test race lint vuln fuzz bench bench-wasm soak update
 
 # What a newcomer runs, and what CI runs first.
 test:
@@ -20,10 +20,15 @@ race:
 	go test -race work
 	@./.ci/pkcs11 go test -race
 
-# A static binary with its version, and the bill of materials that it tells of itself.
+# A static binary with its version and the WASM modules in it, and the bill of materials
+# that it tells of itself.
+MODULES = cmd/issuant/internal/modules
 build:
-	mkdir -p bin
-	CGO_ENABLED=0 go build -buildvcs=auto -trimpath -ldflags '-s -w' -o bin/issuant ./cmd/issuant
+	go run ./wasm/mkwasm -o bin/wasm/
+	mkdir -p $(MODULES)/dist
+	for m in bin/wasm/*.wasm; do gzip -9 -n -c $$m > $(MODULES)/dist/$$(basename $$m).gz; done
+	CGO_ENABLED=0 go build -tags modules -buildvcs=auto -trimpath -ldflags '-s -w' -o bin/issuant ./cmd/issuant
+	go test -tags modules -run Carried ./$(MODULES)
 	bin/issuant version --format cyclonedx > bin/issuant.cdx.json
 
 # The modules for other runtimes, with their manifests, and what they weigh.
@@ -56,6 +61,11 @@ fuzz:
 
 bench:
 	cd benchmarks && GOWORK=off go test -run '^$$' -bench . -benchtime 100x ./...
+
+# The WASM module against the same work in this process; sizes and growth gate. With
+# ISSUANT_SOAK=1 the growth is that of a million calls.
+bench-wasm:
+	cd benchmarks && ISSUANT_BENCH_WASM=1 GOWORK=off go test -timeout 60m -run 'Module|IdleInstance|MemoryAfter' -bench Module -benchtime 30x -v .
 
 # Longer seeded runs than make test allows itself.
 soak:
