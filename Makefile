@@ -69,7 +69,7 @@ bench-wasm:
 
 # Longer seeded runs than make test allows itself.
 soak:
-	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/... ./cmd/issuant ./internal/house
+	ISSUANT_SOAK=1 go test -count 1 -timeout 60m ./rules/... ./engine/... ./crypto/... ./store/... ./wasm/... ./cmd/issuant ./internal/house
 
 # Rewrites the golden files; read the difference before you commit it.
 update:
