@@ -4,16 +4,11 @@ package snapshot
 
 import (
 	"os"
-	"sync"
 	"syscall"
 )
 
 // file holds an image outside the heap, where it can be mapped.
-type file struct {
-	*os.File
-	growing sync.Mutex
-	length  int64 // under growing
-}
+type file struct{ *os.File }
 
 // newFile writes the image into a file without a name; nil when none can be made.
 func newFile(image []byte) *file {
@@ -25,7 +20,7 @@ func newFile(image []byte) *file {
 		f.Close()
 		return nil
 	}
-	return &file{File: f, length: int64(len(image))}
+	return &file{f}
 }
 
 func unlinkedFile() (*os.File, error) {

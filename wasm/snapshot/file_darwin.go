@@ -4,8 +4,13 @@ package snapshot
 
 import (
 	"os"
+	"sync"
 	"syscall"
 )
+
+// growing guards the lengths of files: one that became shorter would take memory away
+// from instances.
+var growing sync.Mutex
 
 func unnamedFile() (*os.File, error) { return unlinkedFile() }
 
@@ -16,13 +21,11 @@ func (f *file) mapped(size, max uint64) []byte {
 	if max < size || max > 1<<40 {
 		return nil
 	}
-	f.growing.Lock()
-	defer f.growing.Unlock()
-	if int64(max) > f.length {
-		if err := f.Truncate(int64(max)); err != nil {
-			return nil
-		}
-		f.length = int64(max)
+	growing.Lock()
+	defer growing.Unlock()
+	st, err := f.Stat()
+	if err != nil || st.Size() < int64(max) && f.Truncate(int64(max)) != nil {
+		return nil
 	}
 	whole, err := syscall.Mmap(int(f.Fd()), 0, int(max), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE)
 	if err != nil {
