@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -173,6 +174,42 @@ func sectionTitle(s wasmfile.Section) string {
 	return wasmfile.SectionName(s.ID)
 }
 
+// manifestLines are the members of a manifest, one a line. Imports and exports are left
+// out: the page lists those that the module has.
+func manifestLines(manifest []byte) (lines []string) {
+	v, err := strictjson.Parse(manifest, strictjson.Limits{MaxBytes: 64 << 10, MaxDepth: 16})
+	if err != nil {
+		return []string{"cannot be read"}
+	}
+	for _, m := range v.Members {
+		switch v := m.Value; {
+		case m.Name == "imports" || m.Name == "exports":
+		case v.Kind == strictjson.Array:
+			var items []string
+			for _, item := range v.Items {
+				items = append(items, item.Str)
+			}
+			lines = append(lines, m.Name+" "+strings.Join(items, " "))
+		case v.Kind == strictjson.Bool:
+			lines = append(lines, fmt.Sprint(m.Name, " ", v.Bool))
+		case m.Name == "built_ms":
+			lines = append(lines, m.Name+" "+v.Str+dated(v))
+		default:
+			lines = append(lines, m.Name+" "+v.Str)
+		}
+	}
+	return lines
+}
+
+// dated is the instant of a number of milliseconds, in brackets.
+func dated(v strictjson.Value) string {
+	ms, ok := v.Int64()
+	if !ok {
+		return ""
+	}
+	return " (" + time.UnixMilli(ms).UTC().Format(time.RFC3339) + ")"
+}
+
 func (x *inspected) page(st term.Style) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
@@ -185,7 +222,11 @@ func (x *inspected) page(st term.Style) string {
 	if x.manifest == nil {
 		line("manifest", "none: no release of Issuant's module")
 	} else {
-		line("manifest", "%s", x.manifest)
+		name := "manifest"
+		for _, text := range manifestLines(x.manifest) {
+			line(name, "%s", text)
+			name = ""
+		}
 	}
 	if s := x.snapshot; s != nil {
 		line("snapshot", "of %s, ABI %d.%d", s.Guest, s.ABI>>16, s.ABI&0xffff)
