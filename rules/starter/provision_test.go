@@ -62,32 +62,10 @@ func TestEveryFactOfAPayloadIsRequiredForGreen(t *testing.T) {
 }
 
 // TestCleanPayloadsNeedTheirFacts: each fact that goes missing turns a clean request
-// yellow, or it is written down here that it need not be known.
+// yellow, or it is written down here that it need not be known. There is one for each wallet.
 func TestCleanPayloadsNeedTheirFacts(t *testing.T) {
-	free := strings.Fields(`at adapter schema token.channel token.type token.source card.bin wallet.account_ref device.ref
-		holder.ref holder.channels session.in_app`)
-	pack := loadProvision(t)
-	eng, n := newEngine(t, pack), 0
-	for _, r := range run(t, pack).Results {
-		if !strings.HasPrefix(r.Name, "a cardholder with a known phone") {
-			continue
-		}
-		n++
-		for _, name := range presentFacts(r.Event) {
-			ev := r.Event.Clone()
-			ev.Unset(name)
-			want := rules.Yellow
-			if slices.Contains(free, name) {
-				want = rules.Green
-			}
-			if got := eng.Decide(ev, r.Now).Outcome; got != want {
-				t.Errorf("%s, without %s: %s, want %s", r.Name, name, got, want)
-			}
-		}
-	}
-	if n != 3 {
-		t.Errorf("%d clean requests, want one for each wallet", n)
-	}
+	needTheirFacts(t, loadProvision(t), "a cardholder with a known phone", 3, `at adapter schema token.channel token.type token.source card.bin
+		wallet.account_ref device.ref holder.ref holder.channels session.in_app`)
 }
 
 // TestFactsAreDocumented holds FACTS.md to the schema and the rules: each fact that the
