@@ -15,6 +15,9 @@ var publicKeyAlgorithms = map[byte]string{1: "RSA", 2: "RSA", 16: "Elgamal", 18:
 
 // openPGP looks at the packets of a message.
 func (l *looker) openPGP(data []byte) error {
+	if packetNames[tagOf(data[0])] == "" {
+		return ErrUnknown // half of all bytes could begin a packet, few a message
+	}
 	l.Kind = "google_openpgp"
 	l.unverified("Google's own object")
 	message := data
@@ -59,6 +62,14 @@ func (l *looker) openPGP(data []byte) error {
 	return nil
 }
 
+// tagOf is what kind of packet a byte begins, in either format.
+func tagOf(b byte) byte {
+	if b&0x40 == 0 {
+		return b >> 2 & 0xf
+	}
+	return b & 0x3f
+}
+
 func orName(name string, n byte) string {
 	if name == "" {
 		return fmt.Sprintf("algorithm %d", n)
@@ -74,7 +85,7 @@ func packet(b []byte) (tag byte, body, rest []byte, ok bool) {
 	if b[0]&0x40 == 0 {
 		return oldPacket(b)
 	}
-	tag, b = b[0]&0x3f, b[1:]
+	tag, b = tagOf(b[0]), b[1:]
 	for {
 		n, size, partial := newLength(b)
 		if size == 0 || n > len(b)-size {
@@ -104,7 +115,7 @@ func newLength(b []byte) (n, size int, partial bool) {
 
 func oldPacket(b []byte) (tag byte, body, rest []byte, ok bool) {
 	size := []int{1, 2, 4, 0}[b[0]&3]
-	tag, b = b[0]>>2&0xf, b[1:]
+	tag, b = tagOf(b[0]), b[1:]
 	if size == 0 {
 		return tag, b, nil, true
 	}

@@ -115,7 +115,7 @@ func TestInspectNamesWhatAReceiverRefuses(t *testing.T) {
 			t.Errorf("%s: %+v %v", what, r, err)
 		}
 	}
-	for _, text := range []string{"", "hello", `{"a":1}`, `{"pan":"4111111111111111"}`, "e30="} {
+	for _, text := range []string{"", "hello", "\xff\xff\xff", `{"a":1}`, `{"pan":"4111111111111111"}`, "e30="} {
 		if r, err := payload.Inspect([]byte(text), payload.Options{Now: now}); !errors.Is(err, payload.ErrUnknown) {
 			t.Errorf("%q: %+v %v", text, r, err)
 		}
