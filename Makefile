@@ -10,14 +10,14 @@ PACK       ?= rules/starter
 # What a newcomer runs, and what CI runs first.
 test:
 	go vet work
-	go test work
+	go test -timeout 20m work
 	cd benchmarks && GOWORK=off go test ./...
 	cd internal/vectors && GOWORK=off go test ./...
 	cd crypto/provision/googlepay/openpgp && GOWORK=off go test ./...
 	@./.ci/pkcs11 go test
 
 race:
-	go test -race work
+	go test -race -timeout 30m work
 	@./.ci/pkcs11 go test -race
 
 # A static binary with its version and the WASM modules in it, and the bill of materials
