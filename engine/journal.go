@@ -3,14 +3,13 @@ package engine
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -34,8 +33,7 @@ func (c Chain) Prev() string {
 
 // After returns the place after a line, given without its newline.
 func (c Chain) After(line []byte) Chain {
-	sum := sha256.Sum256(line)
-	return Chain{c.Seq + 1, hex.EncodeToString(sum[:]), c.Size + int64(len(line)) + 1}
+	return Chain{c.Seq + 1, digest.Of(line), c.Size + int64(len(line)) + 1}
 }
 
 // JournalOptions of a Journal; the zero options begin a new journal.
@@ -76,15 +74,10 @@ func NewJournal(w io.Writer, opt JournalOptions) (*Journal, error) {
 	if w == nil {
 		return nil, fmt.Errorf("%w: a journal needs a writer", ErrConfig)
 	}
-	if (opt.After.Seq == 0) != (opt.After.Hash == "") || opt.After.Hash != "" && !hexDigest(opt.After.Hash) {
+	if (opt.After.Seq == 0) != (opt.After.Hash == "") || opt.After.Hash != "" && !digest.Is(opt.After.Hash) {
 		return nil, fmt.Errorf("%w: the place after which a journal goes on is no place of a chain", ErrConfig)
 	}
 	return &Journal{w: w, card: opt.Card, commit: opt.Commit, chain: opt.After}, nil
-}
-
-func hexDigest(s string) bool {
-	_, err := hex.DecodeString(s)
-	return err == nil && len(s) == 64 && strings.ToLower(s) == s
 }
 
 // AppendLine appends the record as the line that follows the place after, without

@@ -3,8 +3,6 @@ package main
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -83,7 +82,7 @@ func (t *tokens) jws(r webhook.Request, now time.Time) (opened, error) {
 		return opened{}, err
 	}
 	// Without the signature, which may have many forms.
-	return opened{key.ID, schemeJWS + ":" + digest(token[:strings.LastIndexByte(token, '.')]), payloadClaims(payload)}, nil
+	return opened{key.ID, schemeJWS + ":" + digest.Of([]byte(token[:strings.LastIndexByte(token, '.')])), payloadClaims(payload)}, nil
 }
 
 func (t *tokens) jwe(r webhook.Request, now time.Time) (opened, error) {
@@ -113,7 +112,7 @@ func (t *tokens) jwe(r webhook.Request, now time.Time) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	return opened{key.ID, schemeJWE + ":" + digest(token), payloadClaims(payload)}, nil
+	return opened{key.ID, schemeJWE + ":" + digest.Of([]byte(token)), payloadClaims(payload)}, nil
 }
 
 // key finds the key that a token names; a token that names none has none.
@@ -141,11 +140,6 @@ func opens(key *keyring.Key) (any, error) {
 	return key.Private.KeyExchanger()
 }
 
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:])
-}
-
 // payloadLimits bounds a payload that is shown.
 var payloadLimits = strictjson.Limits{MaxBytes: jose.MaxJWEBytes, MaxDepth: 32, MaxValues: 1 << 14}
 
@@ -155,7 +149,7 @@ func payloadClaims(payload []byte) []byte {
 	v, err := strictjson.Parse(payload, payloadLimits)
 	w := canon.NewWriter(nil)
 	if err != nil || v.Kind != strictjson.Object {
-		return w.Object().Key("payload_bytes").Int(int64(len(payload))).Key("payload_sha256").String(digest(string(payload))).EndObject().Bytes()
+		return w.Object().Key("payload_bytes").Int(int64(len(payload))).Key("payload_sha256").String(digest.Of(payload)).EndObject().Bytes()
 	}
 	writeMasked(w, v)
 	return w.Bytes()

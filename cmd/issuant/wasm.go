@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,11 +63,6 @@ func readModule(name string) (data []byte, m *wasmfile.Module, err error) {
 		return nil, nil, fail(exitInput, "%s: %w", name, err)
 	}
 	return data, m, nil
-}
-
-func hexDigest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // megabytes prints a size as people compare it.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -70,6 +71,6 @@ func (a *app) putModule(name string, data []byte) error {
 		_, err := fmt.Fprintf(a.out, "%s\n", builtJSON(name, data))
 		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s: %d bytes (%s), sha256 %s\n", name, len(data), megabytes(len(data)), hexDigest(data))
+	_, err := fmt.Fprintf(a.out, "%s: %d bytes (%s), sha256 %s\n", name, len(data), megabytes(len(data)), digest.Of(data))
 	return err
 }

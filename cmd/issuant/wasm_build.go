@@ -9,6 +9,7 @@ import (
 	"github.com/issuant/issuant/cmd/issuant/internal/modules"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/wasm/abi"
 	"github.com/issuant/issuant/wasm/snapshot"
 )
@@ -131,5 +132,5 @@ func (a *app) snapshotError(name string, err error) error {
 // builtJSON is what was written.
 func builtJSON(name string, data []byte) []byte {
 	return canon.NewWriter(nil).Object().Key("file").String(name).Key("bytes").Int(int64(len(data))).
-		Key("sha256").String(hexDigest(data)).EndObject().Bytes()
+		Key("sha256").String(digest.Of(data)).EndObject().Bytes()
 }

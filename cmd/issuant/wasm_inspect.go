@@ -13,6 +13,7 @@ import (
 
 	"github.com/issuant/issuant/cmd/issuant/internal/term"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
@@ -41,8 +42,9 @@ type inspected struct {
 	bytes, gzip  int
 	sha256       string
 	module       *wasmfile.Module
-	manifest     []byte             // compact JSON; nil: it has none
-	snapshot     *snapshot.Manifest // nil: it is none
+	manifest     []byte              // compact JSON; nil: it has none
+	members      []strictjson.Member // of the manifest
+	snapshot     *snapshot.Manifest  // nil: it is none
 	memory       wasmfile.Limits
 	memoryAbsent bool
 }
@@ -52,14 +54,14 @@ func (a *app) wasmInspect(name string) error {
 	if err != nil {
 		return err
 	}
-	x := &inspected{name: name, bytes: len(data), sha256: hexDigest(data), module: m, memoryAbsent: true}
+	x := &inspected{name: name, bytes: len(data), sha256: digest.Of(data), module: m, memoryAbsent: true}
 	if x.gzip, err = gzipSize(data); err != nil {
 		return err
 	}
 	if len(m.Memories) == 1 {
 		x.memory, x.memoryAbsent = m.Memories[0], false
 	}
-	if x.manifest, err = manifestOf(m); err != nil {
+	if x.manifest, x.members, err = manifestOf(m); err != nil {
 		return fail(exitInput, "%s: %w", name, err)
 	}
 	if _, ok := m.Custom(abi.SnapshotSection); ok {
@@ -94,21 +96,21 @@ func (n *countWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// manifestOf returns what the module says of itself, as compact JSON.
-func manifestOf(m *wasmfile.Module) ([]byte, error) {
+// manifestOf returns what the module says of itself, as compact JSON and by members.
+func manifestOf(m *wasmfile.Module) (compact []byte, members []strictjson.Member, err error) {
 	body, ok := m.Custom(abi.ManifestSection)
 	if !ok {
-		return nil, nil
+		return nil, nil, nil
 	}
 	v, err := strictjson.Parse(body, strictjson.Limits{MaxBytes: 64 << 10, MaxDepth: 16})
 	if err != nil || v.Kind != strictjson.Object {
-		return nil, fmt.Errorf("its section %s is no JSON object", abi.ManifestSection)
+		return nil, nil, fmt.Errorf("its section %s is no JSON object", abi.ManifestSection)
 	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, body); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.Bytes(), nil
+	return b.Bytes(), v.Members, nil
 }
 
 func (x *inspected) json() []byte {
@@ -176,12 +178,8 @@ func sectionTitle(s wasmfile.Section) string {
 
 // manifestLines are the members of a manifest, one a line. Imports and exports are left
 // out: the page lists those that the module has.
-func manifestLines(manifest []byte) (lines []string) {
-	v, err := strictjson.Parse(manifest, strictjson.Limits{MaxBytes: 64 << 10, MaxDepth: 16})
-	if err != nil {
-		return []string{"cannot be read"}
-	}
-	for _, m := range v.Members {
+func manifestLines(members []strictjson.Member) (lines []string) {
+	for _, m := range members {
 		switch v := m.Value; {
 		case m.Name == "imports" || m.Name == "exports":
 		case v.Kind == strictjson.Array:
@@ -223,7 +221,7 @@ func (x *inspected) page(st term.Style) string {
 		line("manifest", "none: no release of Issuant's module")
 	} else {
 		name := "manifest"
-		for _, text := range manifestLines(x.manifest) {
+		for _, text := range manifestLines(x.members) {
 			line(name, "%s", text)
 			name = ""
 		}

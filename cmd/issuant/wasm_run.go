@@ -17,6 +17,7 @@ import (
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/filemode"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/rules"
@@ -74,7 +75,7 @@ folder, so that only the first run takes seconds.`,
 // openPool makes a pool of one instance. Its machine code is kept where the user's other
 // caches are; where there is no such place, it is made anew.
 func (a *app) openPool(f *runFlags, module, pack, ring []byte) (*host.Pool, error) {
-	opt := host.Options{Module: module, SHA256: hexDigest(module), Pack: pack, Ring: secret.NewBytes(ring), Size: 1}
+	opt := host.Options{Module: module, SHA256: digest.Of(module), Pack: pack, Ring: secret.NewBytes(ring), Size: 1}
 	defer opt.Ring.Wipe()
 	if f.interpreter {
 		opt.Runtime = host.RuntimeInterpreter

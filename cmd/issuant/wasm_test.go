@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/issuant/issuant/cmd/issuant/internal/modules"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/testutil"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
@@ -163,7 +164,7 @@ func TestWASMAdaptRenamesTheInitialiser(t *testing.T) {
 	f.put("small.wasm", smallModule(func(*wasmfile.Module) {}))
 	out, _ := f.run(0, "wasm", "adapt", "small.wasm", "--start", "-o", "start.wasm", "--format", "json")
 	data := testutil.Read(t, "start.wasm")
-	if !strings.Contains(out, hexDigest(data)) {
+	if !strings.Contains(out, digest.Of(data)) {
 		t.Errorf("%s", out)
 	}
 	m, err := wasmfile.Parse(data)
@@ -196,7 +197,7 @@ func TestWASMRunDecidesAsEvalDoes(t *testing.T) {
 		File, SHA256 string
 		Bytes        int
 	}
-	if err := json.Unmarshal([]byte(out), &built); err != nil || built.File != "issuant-decide.wasm" || built.SHA256 != hexDigest(testutil.Read(t, built.File)) {
+	if err := json.Unmarshal([]byte(out), &built); err != nil || built.File != "issuant-decide.wasm" || built.SHA256 != digest.Of(testutil.Read(t, built.File)) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	f.run(0, "wasm", "build", "--module", built.File, "--snapshot", "-o", "starter.wasm")

@@ -4,14 +4,13 @@
 package grant
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // MaxLife is how long after the decision a grant may be used at most.
@@ -56,8 +55,7 @@ func Bind(decisionID, field, value string) string {
 	b := canon.AppendString([]byte(`["issuant grant",`), field)
 	b = canon.AppendString(append(b, ','), decisionID)
 	b = canon.AppendString(append(b, ','), value)
-	sum := sha256.Sum256(append(b, ']'))
-	return hex.EncodeToString(sum[:])
+	return digest.Of(append(b, ']'))
 }
 
 // Grant is the permission to build one wallet payload, for the card, network, wallet,
@@ -93,18 +91,18 @@ func (c *Claims) check() string {
 	}
 	switch c.Wallet {
 	case ApplePay:
-		if !isDigest(c.Nonce) || c.Account != "" {
+		if !digest.Is(c.Nonce) || c.Account != "" {
 			return "a grant for Apple Pay binds a nonce, and no account"
 		}
 	case GooglePay, SamsungPay:
-		if !isDigest(c.Account) || !isDigest(c.Device) || c.Nonce != "" {
+		if !digest.Is(c.Account) || !digest.Is(c.Device) || c.Nonce != "" {
 			return "a grant for this wallet binds account and device, and no nonce"
 		}
 	default:
 		return "the wallet is none that payloads are built for"
 	}
 	switch {
-	case c.Device != "" && !isDigest(c.Device):
+	case c.Device != "" && !digest.Is(c.Device):
 		return "device is no digest"
 	case c.ID != IDOf(c.DecisionID):
 		return "the id is not that of the decision"
@@ -125,15 +123,6 @@ func Text(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= MaxText
-}
-
-func isDigest(s string) bool {
-	for i := range len(s) {
-		if (s[i] < '0' || s[i] > '9') && (s[i] < 'a' || s[i] > 'f') {
-			return false
-		}
-	}
-	return len(s) == 2*sha256.Size
 }
 
 // Of returns what g says; false for nil and for the zero Grant.

@@ -49,7 +49,7 @@ func packages(t *testing.T) map[string]pkg {
 
 // guest are the packages that the WASM module will link.
 var guest = []string{
-	"internal/code", "internal/canon", "internal/strictjson", "internal/keycheck", "internal/jwa", "internal/sfv",
+	"internal/code", "internal/canon", "internal/digest", "internal/strictjson", "internal/keycheck", "internal/jwa", "internal/sfv",
 	"rules", "crypto/secret", "crypto/keyring", "crypto/jose", "crypto/webhook",
 	"crypto/outbound", "internal/grant", "crypto/provision", "crypto/provision/card", "crypto/provision/mastercard", "crypto/provision/visa",
 	"crypto/provision/googlepay", "crypto/provision/samsungpay",

@@ -1,6 +1,10 @@
 package host
 
-import "log"
+import (
+	"log"
+
+	"github.com/issuant/issuant/internal/digest"
+)
 
 // ForExample builds the module.
 func ForExample() (module []byte, sha256, cache string) {
@@ -8,5 +12,5 @@ func ForExample() (module []byte, sha256, cache string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return b, digest(b), cacheDir()
+	return b, digest.Of(b), cacheDir()
 }

@@ -2,14 +2,14 @@ package host
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // scratch is one folder for all tests of this package: modules are built and compiled
@@ -44,11 +44,6 @@ func buildMisbehaving() ([]byte, error) {
 	return os.ReadFile(out)
 }
 
-func digest(module []byte) string {
-	sum := sha256.Sum256(module)
-	return hex.EncodeToString(sum[:])
-}
-
 // options are those of a pool around the misbehaving guest.
 func options(t testing.TB) Options {
 	t.Helper()
@@ -56,7 +51,7 @@ func options(t testing.TB) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Module: module, SHA256: digest(module), CacheDir: cacheDir(), Size: 2, Pack: []byte("pack"), MaxMemory: 64 << 20}
+	return Options{Module: module, SHA256: digest.Of(module), CacheDir: cacheDir(), Size: 2, Pack: []byte("pack"), MaxMemory: 64 << 20}
 }
 
 // pool opens one that is closed, and has nothing left, when the test ends.

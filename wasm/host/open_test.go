@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/wasm/abi"
 )
 
@@ -148,7 +149,7 @@ func TestOpenRefusesModules(t *testing.T) {
 		{"a component", []byte("\x00asm\x0d\x00\x01\x00"), code.Module, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := Open(t.Context(), Options{Module: c.module, SHA256: digest(c.module)})
+			p, err := Open(t.Context(), Options{Module: c.module, SHA256: digest.Of(c.module)})
 			if code.Of(err) != c.want || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error: %v (%v)", err, code.Of(err))
 			}
@@ -172,30 +173,30 @@ func TestOpenRefusesOptions(t *testing.T) {
 	module := good().bytes()
 	for name, opt := range map[string]Options{
 		"no digest":            {Module: module},
-		"a negative size":      {Module: module, SHA256: digest(module), Size: -1},
-		"a negative age":       {Module: module, SHA256: digest(module), MaxAge: -time.Second},
-		"more warm than size":  {Module: module, SHA256: digest(module), Size: 1, Warm: 2},
-		"less than one page":   {Module: module, SHA256: digest(module), MaxMemory: 1000},
-		"more than 4 GiB":      {Module: module, SHA256: digest(module), MaxMemory: 4<<30 + 1},
-		"an unknown runtime":   {Module: module, SHA256: digest(module), Runtime: 9},
-		"an unknown isolation": {Module: module, SHA256: digest(module), Isolation: 9},
+		"a negative size":      {Module: module, SHA256: digest.Of(module), Size: -1},
+		"a negative age":       {Module: module, SHA256: digest.Of(module), MaxAge: -time.Second},
+		"more warm than size":  {Module: module, SHA256: digest.Of(module), Size: 1, Warm: 2},
+		"less than one page":   {Module: module, SHA256: digest.Of(module), MaxMemory: 1000},
+		"more than 4 GiB":      {Module: module, SHA256: digest.Of(module), MaxMemory: 4<<30 + 1},
+		"an unknown runtime":   {Module: module, SHA256: digest.Of(module), Runtime: 9},
+		"an unknown isolation": {Module: module, SHA256: digest.Of(module), Isolation: 9},
 	} {
 		if _, err := Open(t.Context(), opt); !errors.Is(err, ErrOptions) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest(nil)}); !errors.Is(err, ErrModule) || !strings.Contains(err.Error(), digest(module)) {
+	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest.Of(nil)}); !errors.Is(err, ErrModule) || !strings.Contains(err.Error(), digest.Of(module)) {
 		t.Errorf("another digest: %v", err)
 	}
 	for _, opt := range []Options{
-		{Module: module, SHA256: strings.ToUpper(digest(module))},
+		{Module: module, SHA256: strings.ToUpper(digest.Of(module))},
 		{Module: module, UnsafeAnyModule: true},
-		{Module: module, SHA256: digest(module), Runtime: RuntimeInterpreter},
-		{Module: module, SHA256: digest(module), MaxMemory: 64 << 10},
+		{Module: module, SHA256: digest.Of(module), Runtime: RuntimeInterpreter},
+		{Module: module, SHA256: digest.Of(module), MaxMemory: 64 << 10},
 	} {
 		pool(t, opt)
 	}
-	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest(nil), UnsafeAnyModule: true}); !errors.Is(err, ErrModule) {
+	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest.Of(nil), UnsafeAnyModule: true}); !errors.Is(err, ErrModule) {
 		t.Errorf("UnsafeAnyModule with another digest: %v", err)
 	}
 }
@@ -205,10 +206,10 @@ func TestNothingFallsBackToTheInterpreter(t *testing.T) {
 	module := good().bytes()
 	newCompilerConfig = func() wazero.RuntimeConfig { panic("unsupported architecture") }
 	defer func() { newCompilerConfig = wazero.NewRuntimeConfigCompiler }()
-	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest(module), CacheDir: cacheDir()}); !errors.Is(err, ErrRuntime) || !strings.Contains(err.Error(), "RuntimeInterpreter") {
+	if _, err := Open(t.Context(), Options{Module: module, SHA256: digest.Of(module), CacheDir: cacheDir()}); !errors.Is(err, ErrRuntime) || !strings.Contains(err.Error(), "RuntimeInterpreter") {
 		t.Errorf("error: %v", err)
 	}
-	pool(t, Options{Module: module, SHA256: digest(module), Runtime: RuntimeInterpreter})
+	pool(t, Options{Module: module, SHA256: digest.Of(module), Runtime: RuntimeInterpreter})
 }
 
 func TestTheCacheIsOurs(t *testing.T) {
@@ -216,7 +217,7 @@ func TestTheCacheIsOurs(t *testing.T) {
 		t.Skip("this system has no modes of files")
 	}
 	module := good().bytes()
-	opt := Options{Module: module, SHA256: digest(module)}
+	opt := Options{Module: module, SHA256: digest.Of(module)}
 	refused := func(name, dir string) {
 		t.Helper()
 		opt.CacheDir = dir
@@ -255,7 +256,7 @@ func TestTheCacheIsOurs(t *testing.T) {
 // TestADamagedCacheIsMadeAnew: a file that was cut off, or changed, is no reason not to start.
 func TestADamagedCacheIsMadeAnew(t *testing.T) {
 	module := good().bytes()
-	opt := Options{Module: module, SHA256: digest(module), CacheDir: filepath.Join(t.TempDir(), "cache")}
+	opt := Options{Module: module, SHA256: digest.Of(module), CacheDir: filepath.Join(t.TempDir(), "cache")}
 	pool(t, opt)
 	files, err := filepath.Glob(filepath.Join(opt.CacheDir, opt.SHA256, "*", "*"))
 	if err != nil || len(files) != 1 {

@@ -1,14 +1,13 @@
 package host
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Runtime is how wazero runs the module.
@@ -139,17 +138,16 @@ func orDefault[T int | int64 | time.Duration](n *T, value T) {
 
 // checkDigest returns the digest of a module, in hexadecimal, when it is the one wanted.
 func checkDigest(module []byte, want string, unsafeAny bool) (string, error) {
-	sum := sha256.Sum256(module)
-	digest := hex.EncodeToString(sum[:])
+	have := digest.Of(module)
 	switch {
 	case len(module) == 0:
 		return "", code.Wrap(ErrOptions, "there is no Module")
 	case want == "" && unsafeAny:
-		return digest, nil
+		return have, nil
 	case want == "":
 		return "", code.Wrap(ErrOptions, "SHA256 is empty: name the digest of the module, which its manifest has")
-	case !strings.EqualFold(want, digest):
-		return "", code.Wrap(ErrModule, "its SHA-256 is "+digest+", which is not the one that SHA256 names")
+	case !strings.EqualFold(want, have):
+		return "", code.Wrap(ErrModule, "its SHA-256 is "+have+", which is not the one that SHA256 names")
 	}
-	return digest, nil
+	return have, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/rules/compile"
 	"github.com/issuant/issuant/rules/compile/compiletest"
@@ -71,7 +72,7 @@ var engines = []struct {
 
 func realOptions(t testing.TB, flavour, build string) Options {
 	b := realModule(t, flavour, build)
-	return Options{Module: b, SHA256: digest(b), CacheDir: cacheDir(), Size: 1, MaxMemory: 512 << 20}
+	return Options{Module: b, SHA256: digest.Of(b), CacheDir: cacheDir(), Size: 1, MaxMemory: 512 << 20}
 }
 
 // twins are a module in WASM and the same one without: whatever is asked of both must

@@ -12,6 +12,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/wasm/abi"
 )
 
@@ -249,7 +250,7 @@ func TestASwapThatFailsChangesNothing(t *testing.T) {
 	}{
 		"digest":    {Change{Module: opt.Module, SHA256: strings.Repeat("0", 64)}, code.Module},
 		"no digest": {Change{Module: opt.Module}, code.Config},
-		"no module": {Change{Module: []byte("nothing"), SHA256: digest([]byte("nothing"))}, code.Module},
+		"no module": {Change{Module: []byte("nothing"), SHA256: digest.Of([]byte("nothing"))}, code.Module},
 		"refused":   {Change{Pack: []byte("refused")}, code.PackFile},
 		"trap":      {Change{Pack: []byte("trap")}, code.Fault},
 		"no handle": {Change{Pack: []byte("no handle")}, code.Fault},

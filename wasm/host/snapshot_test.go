@@ -11,6 +11,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
 	"github.com/issuant/issuant/wasm/snapshot"
@@ -32,7 +33,7 @@ func snapshotOptions(t testing.TB) Options {
 		t.Fatal(err)
 	}
 	opt := options(t)
-	opt.Module, opt.SHA256, opt.Pack = module, digest(module), nil
+	opt.Module, opt.SHA256, opt.Pack = module, digest.Of(module), nil
 	return opt
 }
 
@@ -158,7 +159,7 @@ func TestOpenRefusesDamagedSnapshots(t *testing.T) {
 		change(m)
 		opt := snapshotOptions(t)
 		opt.Module = m.Encode()
-		opt.SHA256 = digest(opt.Module)
+		opt.SHA256 = digest.Of(opt.Module)
 		if _, err := Open(t.Context(), opt); !errors.Is(err, ErrModule) || !errors.Is(err, snapshot.ErrSnapshot) || code.Of(err) == code.Internal {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -35,12 +36,12 @@ func Build(ctx context.Context, module, pack []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	seed := sha256.Sum256(slices.Concat([]byte(digest(module)), []byte(digest(pack))))
+	seed := sha256.Sum256(slices.Concat([]byte(digest.Of(module)), []byte(digest.Of(pack))))
 	state, err := capture(ctx, instrument(module, mutable), pack, mutable, seed)
 	if err != nil {
 		return nil, err
 	}
-	state.manifest.Guest, state.manifest.Pack = digest(module), digest(pack)
+	state.manifest.Guest, state.manifest.Pack = digest.Of(module), digest.Of(pack)
 	return rewrite(m, mutable, state)
 }
 

@@ -1,11 +1,8 @@
 package snapshot
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
-
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
@@ -67,17 +64,8 @@ func ReadManifest(m *wasmfile.Module) (*Manifest, error) {
 	}
 	out.ABI, out.Handle = number("abi"), number("handle")
 	out.Guest, out.Pack, out.PackID = text("guest_sha256"), text("pack_sha256"), text("pack_id")
-	if !ok || !isDigest(out.Guest) || !isDigest(out.Pack) || out.Handle == 0 {
+	if !ok || !digest.Is(out.Guest) || !digest.Is(out.Pack) || out.Handle == 0 {
 		return nil, wrap(ErrSnapshot, "a member of its section %s is missing or of another kind", abi.SnapshotSection)
 	}
 	return &out, nil
-}
-
-func isDigest(s string) bool {
-	return len(s) == 2*sha256.Size && strings.Trim(s, "0123456789abcdef") == ""
-}
-
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }

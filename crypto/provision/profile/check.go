@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // plan is a Profile, parsed.
@@ -79,7 +80,7 @@ func parse(p Profile) (*plan, error) {
 	if p.Validity < 0 || p.Validity > MaxValidity {
 		return nil, problem("", "validity is negative, or more than 30 days")
 	}
-	if c := p.Confirmed; c != (Confirmation{}) && (!isDigest(c.Vectors) || !isDigest(c.Layout)) {
+	if c := p.Confirmed; c != (Confirmation{}) && (!digest.Is(c.Vectors) || !digest.Is(c.Layout)) {
 		return nil, problem("confirmed", "vectors and layout are not two SHA-256 in hex")
 	}
 	if err := pl.checkTables(); err != nil {
@@ -102,11 +103,6 @@ func parse(p Profile) (*plan, error) {
 		return nil, problem("", "result is no step")
 	}
 	return pl, nil
-}
-
-func isDigest(s string) bool {
-	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == 32 && strings.ToLower(s) == s
 }
 
 func usableName(s string, max int) bool {
