@@ -108,12 +108,28 @@ func (b *indexer) group(list []int) {
 		}
 		g.entries = append(g.entries, newEntry(&b.x.slots[first.tests[k].slot], tests, g.words))
 	}
-	// Where an entry lets no member pass, the others are not looked at, and neither are
-	// their slots: those come first that do so most cheaply.
-	slices.SortStableFunc(g.entries, func(p, q entry) int {
-		return cmp.Or(cmp.Compare(q.refusals(b.x), p.refusals(b.x)), cmp.Compare(p.width(g.words), q.width(g.words)))
-	})
+	g.entries = ordered(g.entries, b.x, g.words)
 	b.x.groups = append(b.x.groups, g)
+}
+
+// ordered sorts entries. Where one lets no member pass, the others are not looked at,
+// and neither are their slots: those come first that do so most cheaply.
+func ordered(entries []entry, x *index, words int) []entry {
+	type weighed struct {
+		entry
+		refusals, width float64
+	}
+	list := make([]weighed, len(entries))
+	for i, e := range entries {
+		list[i] = weighed{e, e.refusals(x), e.width(words)}
+	}
+	slices.SortStableFunc(list, func(p, q weighed) int {
+		return cmp.Or(cmp.Compare(q.refusals, p.refusals), cmp.Compare(p.width, q.width))
+	})
+	for i := range list {
+		entries[i] = list[i].entry
+	}
+	return entries
 }
 
 func newEntry(s *slotIndex, tests []*test, words int) entry {

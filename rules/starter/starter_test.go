@@ -378,7 +378,7 @@ func TestCleanRequestsNeedTheirFacts(t *testing.T) {
 // so, of which there are as many as said.
 func needTheirFacts(t *testing.T, pack *rules.Pack, prefix string, cases int, free string) {
 	t.Helper()
-	eng, n := newEngine(t, pack), 0
+	eng, unneeded, n := newEngine(t, pack), strings.Fields(free), 0
 	for _, r := range run(t, pack).Results {
 		if !strings.HasPrefix(r.Name, prefix) {
 			continue
@@ -388,7 +388,7 @@ func needTheirFacts(t *testing.T, pack *rules.Pack, prefix string, cases int, fr
 			ev := r.Event.Clone()
 			ev.Unset(name)
 			want := rules.Yellow
-			if slices.Contains(strings.Fields(free), name) {
+			if slices.Contains(unneeded, name) {
 				want = rules.Green
 			}
 			if got := eng.Decide(ev, r.Now).Outcome; got != want {
