@@ -30,6 +30,14 @@ func (f *Fault) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Msg)
 }
 
+// In is Error behind what found the fault and the name of the file, "" where it is not known.
+func (f *Fault) In(finder, file string) string {
+	if file != "" {
+		finder += ": " + file
+	}
+	return finder + ": " + f.Error()
+}
+
 // ReadFile reads at most max bytes of a file, and one more when there are more.
 func ReadFile(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)

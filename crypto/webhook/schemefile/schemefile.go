@@ -65,15 +65,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	var b strings.Builder
-	b.WriteString("schemefile: ")
-	if e.File != "" {
-		b.WriteString(e.File + ": ")
-	}
-	if e.Line > 0 {
-		fmt.Fprintf(&b, "line %d, column %d: ", e.Line, e.Column)
-	}
-	return b.String() + e.Msg
+	return (&strictyaml.Fault{Line: e.Line, Column: e.Column, Msg: e.Msg}).In("schemefile", e.File)
 }
 
 // Code returns the code "scheme_file".

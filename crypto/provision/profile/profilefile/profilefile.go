@@ -67,11 +67,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := "profilefile: "
-	if e.File != "" {
-		text += e.File + ": "
-	}
-	return text + (&strictyaml.Fault{Line: e.Line, Column: e.Column, Msg: e.Msg}).Error()
+	return (&strictyaml.Fault{Line: e.Line, Column: e.Column, Msg: e.Msg}).In("profilefile", e.File)
 }
 
 // Code returns the code "profile_file".
