@@ -111,15 +111,7 @@ func (m *instance) answer(c *call) error {
 	if err != nil {
 		return err
 	}
-	r, err := m.ring(c.second)
-	if err != nil {
-		return err
-	}
-	a, err := m.arrive(c.in)
-	if err != nil {
-		return err
-	}
-	v, err := r.verifier(a.scheme)
+	r, a, v, err := m.verifying(c.second, c.in)
 	if err != nil {
 		return err
 	}

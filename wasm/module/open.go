@@ -76,16 +76,20 @@ func (m *instance) headers(o *object) map[string][]string {
 	return s.header
 }
 
+// verifying reads a request, and finds the ring and the verifier of its scheme.
+func (m *instance) verifying(handle uint32, in []byte) (r *ring, a arrival, v *webhook.Verifier, err error) {
+	if r, err = m.ring(handle); err != nil {
+		return nil, arrival{}, nil, err
+	}
+	if a, err = m.arrive(in); err != nil {
+		return nil, arrival{}, nil, err
+	}
+	v, err = r.verifier(a.scheme)
+	return r, a, v, err
+}
+
 func (m *instance) openRequest(c *call) error {
-	r, err := m.ring(c.first)
-	if err != nil {
-		return err
-	}
-	a, err := m.arrive(c.in)
-	if err != nil {
-		return err
-	}
-	v, err := r.verifier(a.scheme)
+	_, a, v, err := m.verifying(c.first, c.in)
 	if err != nil {
 		return err
 	}
