@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
+	"github.com/issuant/issuant/cmd/issuant/internal/server"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/crypto/webhook/schemefile"
 	"github.com/issuant/issuant/rules"
@@ -34,7 +34,7 @@ func (f *verifyFlags) loadScheme() (webhook.Scheme, error) {
 	if s, ok := webhook.Preset(f.scheme); ok {
 		return s, nil
 	}
-	if strings.HasSuffix(f.scheme, ".yaml") || strings.HasSuffix(f.scheme, ".yml") || strings.ContainsAny(f.scheme, `/\\`) {
+	if server.IsSchemeFile(f.scheme) {
 		s, err := schemefile.Load(f.scheme)
 		if errors.Is(err, fs.ErrNotExist) {
 			_, err = os.Stat(f.scheme)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -105,11 +104,7 @@ func inFile(name, file string, err error) error {
 	if name == file {
 		return err
 	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", filepath.Base(file), err)
+	return fmt.Errorf("%s: %w", filepath.Base(file), pathErr(err))
 }
 
 // loadRefKey reads ID:HEX, one line; the key has 32 bytes at least.

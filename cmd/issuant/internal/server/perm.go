@@ -25,11 +25,16 @@ func fileFault(place, key, name string, err error) config.Fault {
 	if errors.Is(err, fs.ErrNotExist) {
 		class = config.BadSetting
 	}
+	return config.Fault{Place: place, Key: key, Msg: fmt.Sprintf("%s: %v", name, pathErr(err)), Class: class}
+}
+
+// pathErr is the error of a file system without the name and the call that it tells.
+func pathErr(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		err = pe.Err
+		return pe.Err
 	}
-	return config.Fault{Place: place, Key: key, Msg: fmt.Sprintf("%s: %v", name, err), Class: class}
+	return err
 }
 
 // secretFault is fileFault for the file of a secret. A name that leads nowhere is not

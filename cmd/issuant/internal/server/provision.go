@@ -57,7 +57,7 @@ func (s *Server) provisionPart(c *config.Config) *part {
 			names = append(names, name)
 		}
 	}
-	if isSchemeFile(p.Scheme) {
+	if IsSchemeFile(p.Scheme) {
 		names = append(names, p.Scheme)
 	}
 	names = append(names, wallets.Names(p.Wallets)...)
@@ -136,14 +136,6 @@ func (s *Server) loadPayloads(c *config.Provision) (p *payloads, err error) {
 	return p, p.tls()
 }
 
-func pathErr(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
-
 // decides prepares deciding in place.
 func (p *payloads) decides() (err error) {
 	var pack *rules.Pack
@@ -172,7 +164,8 @@ func (p *payloads) decides() (err error) {
 	return err
 }
 
-func isSchemeFile(name string) bool {
+// IsSchemeFile tells the name of a file that describes a scheme from that of a preset.
+func IsSchemeFile(name string) bool {
 	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") || strings.ContainsAny(name, `/\`)
 }
 
@@ -184,7 +177,7 @@ func (p *payloads) signed(s *Server) error {
 		return nil
 	}
 	scheme, ok := webhook.Preset(c.Scheme)
-	if isSchemeFile(c.Scheme) {
+	if IsSchemeFile(c.Scheme) {
 		if err := checkTrusted(c.Scheme, true); err != nil {
 			return fmt.Errorf("scheme: %s: %w", c.Scheme, pathErr(err))
 		}
