@@ -5,7 +5,7 @@ GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 FUZZTIME   ?= 1m
 PACK       ?= rules/starter
 
-.PHONY: wasm build test race lint vuln fuzz bench bench-wasm soak update
+.PHONY: modules wasm build test race lint vuln fuzz bench bench-wasm soak update
 
 # What a newcomer runs, and what CI runs first.
 test:
@@ -23,17 +23,18 @@ race:
 # A static binary with its version and the WASM modules in it, and the bill of materials
 # that it tells of itself.
 MODULES = cmd/issuant/internal/modules
-build:
-	go run ./wasm/mkwasm -o bin/wasm/
-	mkdir -p $(MODULES)/dist
+build: modules
+	mkdir -p bin $(MODULES)/dist
 	for m in bin/wasm/*.wasm; do gzip -9 -n -c $$m > $(MODULES)/dist/$$(basename $$m).gz; done
 	CGO_ENABLED=0 go build -tags modules -buildvcs=auto -trimpath -ldflags '-s -w' -o bin/issuant ./cmd/issuant
 	go test -tags modules -run Carried ./$(MODULES)
 	bin/issuant version --format cyclonedx > bin/issuant.cdx.json
 
 # The modules for other runtimes, with their manifests, and what they weigh.
-wasm:
+modules:
 	go run ./wasm/mkwasm -o bin/wasm/
+
+wasm: modules
 	@if command -v node >/dev/null; then node wasm/sizes.mjs bin/wasm; else echo "node is not here: brotli sizes are not weighed"; fi
 
 lint:

@@ -1,7 +1,7 @@
 //go:build wasip1
 
 // Command guest is the WASM module: package module behind the exports of wasm/ABI.md.
-// Build it with wasm/build.sh; natively it only says so.
+// Build it with make wasm; natively it only says so.
 package main
 
 import (
