@@ -1,7 +1,8 @@
 // Package vectors holds our cryptography against what others have written: project
 // Wycheproof's vectors, the examples of the RFCs, go-jose and golang-jwt on generated
-// tokens, age's test kit and its command, and go-securesystemslib's DSSE. It is a module
-// of its own, so that their needs never become the library's:
+// tokens, age's test kit and its command, go-securesystemslib's DSSE, and
+// http-wasm-host-go around our WASM module. It is a module of its own, so that their
+// needs never become the library's:
 //
 //	cd internal/vectors && GOWORK=off go test -v ./...
 //
