@@ -26,6 +26,36 @@ func (m *Module) Encode() []byte {
 	return out
 }
 
+// Skeleton writes a module of the same types, imports, exports, memory and data, all as they
+// were read, whose functions trap. Custom sections are left out.
+func (m *Module) Skeleton() []byte {
+	size := len(header)
+	for _, s := range m.Sections {
+		if s.ID != SectionCode {
+			size += len(s.Body) + 10
+		}
+	}
+	trap := []byte{0, 0x00, opEnd} // no locals, unreachable
+	out := append(make([]byte, 0, size+4*len(m.Bodies)+20), header...)
+	for _, s := range m.Sections {
+		switch s.ID {
+		case SectionCustom:
+			continue
+		case SectionCode:
+			out = append(append(out, s.ID), 0, 0, 0, 0, 0)
+			from := len(out)
+			out = appendU32(out, uint32(len(m.Bodies)))
+			for range m.Bodies {
+				out = appendBytes(out, trap)
+			}
+			putPadded(out[from-5:from], uint32(len(out)-from))
+		default:
+			out = appendBytes(append(out, s.ID), s.Body)
+		}
+	}
+	return out
+}
+
 // layout is the sections to write, those that are missing in their places.
 func (m *Module) layout() []Section {
 	all := slices.Clone(m.Sections)

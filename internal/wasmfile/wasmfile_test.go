@@ -142,6 +142,21 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+func TestSkeletonKeepsAllButCode(t *testing.T) {
+	whole := parse(t, tiny())
+	bare := parse(t, whole.Skeleton())
+	if len(bare.Bodies) != 1 || string(bare.Bodies[0]) != "\x00\x00\x0b" {
+		t.Errorf("bodies %x", bare.Bodies)
+	}
+	if _, ok := bare.Custom("note"); ok {
+		t.Error("a custom section is there")
+	}
+	if fmt.Sprint(whole.Types, whole.Imports, whole.Funcs, whole.Memories, whole.Globals, whole.Exports, whole.Data) !=
+		fmt.Sprint(bare.Types, bare.Imports, bare.Funcs, bare.Memories, bare.Globals, bare.Exports, bare.Data) {
+		t.Errorf("%+v\n%+v", whole, bare)
+	}
+}
+
 func TestEncodeAddsMissingSections(t *testing.T) {
 	m := parse(t, []byte("\x00asm\x01\x00\x00\x00\x00\x02\x01a"))
 	m.Globals = []wasmfile.GlobalVar{{GlobalType: wasmfile.GlobalType{Type: wasmfile.F64}, Init: wasmfile.Const{Op: wasmfile.OpF64Const, Value: -7}}}

@@ -26,3 +26,12 @@ func appendName(b []byte, s string) []byte {
 func appendBytes(b, part []byte) []byte {
 	return append(appendU32(b, uint32(len(part))), part...)
 }
+
+// putPadded writes a number in five bytes, as long as it may be.
+func putPadded(b []byte, v uint32) {
+	for i := range b[:4] {
+		b[i] = byte(v)&0x7f | 0x80
+		v >>= 7
+	}
+	b[4] = byte(v)
+}

@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 
@@ -17,7 +15,6 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/issuant/issuant/internal/code"
-	"github.com/issuant/issuant/internal/filemode"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
 	"github.com/issuant/issuant/wasm/snapshot"
@@ -58,53 +55,46 @@ var ours = profile{starts: []string{abi.ExportInitialize}, config: func(c wazero
 
 // newCompiled checks what a module is as far as that shows without running it.
 func newCompiled(ctx context.Context, module []byte, digest string, opt *Options, prof profile) (*compiled, error) {
-	c, err := compileIn(ctx, module, digest, opt, prof)
-	if err == nil || c == nil {
-		return c, err
+	c := &compiled{digest: digest, profile: prof}
+	module, err := c.takeImage(module)
+	if err != nil {
+		return nil, err
 	}
-	// A file in the cache that was cut off makes wazero fail for good. The folder holds
-	// this module alone: without it the module compiles, unless it is the module's fault.
-	c.close(ctx)
-	if rm := os.RemoveAll(filepath.Join(opt.CacheDir, digest)); rm != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCacheDir, rm)
+	files, err := newFiled(opt, digest, module)
+	switch {
+	case err != nil:
+	case files == nil:
+		err = c.compile(ctx, "", module, opt)
+	case !files.open(ctx, c, opt):
+		err = files.make(ctx, c, module, opt)
 	}
-	if c, err = compileIn(ctx, module, digest, opt, prof); err != nil && c != nil {
-		c.close(ctx)
+	if err != nil {
+		c.closeImage()
+		return nil, err
 	}
-	return c, err
+	return c, nil
 }
 
-// compileIn returns, beside an error, what is to be closed before another attempt
-// without the files of the cache; nil when there were none.
-func compileIn(ctx context.Context, module []byte, digest string, opt *Options, prof profile) (*compiled, error) {
-	c := &compiled{digest: digest, profile: prof}
-	if opt.CacheDir != "" && opt.Runtime == RuntimeCompiler {
-		if err := filemode.MakePrivateDir(opt.CacheDir); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCacheDir, err)
-		}
-		var err error
-		if c.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(opt.CacheDir, digest)); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrCacheDir, err)
+// compile gives c the module as machine code, which wazero keeps in a folder, or takes from
+// there; "" keeps none. After an error nothing is left open.
+func (c *compiled) compile(ctx context.Context, folder string, module []byte, opt *Options) (err error) {
+	if folder != "" {
+		if c.cache, err = wazero.NewCompilationCacheWithDir(folder); err != nil {
+			return fmt.Errorf("%w: %w", ErrCacheDir, err)
 		}
 	}
 	if err := c.newRuntime(ctx, opt); err != nil {
-		return nil, err
-	}
-	module, err := c.takeImage(module)
-	if err != nil {
-		c.close(ctx)
-		return nil, err
+		return err
 	}
 	if c.module, err = c.runtime.CompileModule(experimental.WithCompilationWorkers(ctx, runtime.GOMAXPROCS(0)), module); err != nil {
 		err = fmt.Errorf("%w: %w", ErrModule, err)
 	} else if err = c.checkExports(); err == nil {
 		err = c.provide(ctx)
 	}
-	if err != nil && c.cache == nil {
-		c.close(ctx)
-		return nil, err
+	if err != nil {
+		c.closeRuntime(ctx)
 	}
-	return c, err
+	return err
 }
 
 // takeImage keeps the memory of a module that is a snapshot, for all of its instances, and
@@ -141,8 +131,7 @@ func (c *compiled) newRuntime(ctx context.Context, opt *Options) (err error) {
 	}
 	config = config.WithMemoryLimitPages(uint32(opt.MaxMemory / pageSize)).
 		WithCloseOnContextDone(opt.UntrustedModule).
-		WithDebugInfoEnabled(false).
-		WithCustomSections(true)
+		WithDebugInfoEnabled(false)
 	if c.cache != nil {
 		config = config.WithCompilationCache(c.cache)
 	}
@@ -226,10 +215,18 @@ func (c *compiled) instantiate(ctx context.Context, std io.Writer) (api.Module, 
 
 // close gives the machine code back. What it fails with nobody could act on.
 func (c *compiled) close(ctx context.Context) {
+	c.closeRuntime(ctx)
+	c.closeImage()
+}
+
+func (c *compiled) closeRuntime(ctx context.Context) {
 	_ = c.runtime.Close(ctx)
 	if c.cache != nil {
 		_ = c.cache.Close(ctx)
 	}
+}
+
+func (c *compiled) closeImage() {
 	if c.image != nil {
 		_ = c.image.Close()
 	}

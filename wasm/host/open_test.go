@@ -279,3 +279,92 @@ func TestADamagedCacheIsMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// filedCode opens a pool and returns the one file that it left.
+func filedCode(t *testing.T, opt Options) string {
+	t.Helper()
+	pool(t, opt)
+	files, err := filepath.Glob(filepath.Join(opt.CacheDir, opt.SHA256, "*", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("files: %v, %v", files, err)
+	}
+	return files[0]
+}
+
+// TestAKnownModuleIsNotReadAgain: what is filed lies where wazero looks for the skeleton, and
+// stays there.
+func TestAKnownModuleIsNotReadAgain(t *testing.T) {
+	opt := options(t)
+	opt.CacheDir = filepath.Join(t.TempDir(), "cache")
+	name := filedCode(t, opt)
+	before, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := newFiled(&opt, opt.SHA256, opt.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &compiled{profile: ours}
+	if !files.open(t.Context(), c, &opt) {
+		t.Fatal("what is filed is not taken")
+	}
+	c.close(t.Context())
+	if len(files.skeleton)*2 > len(opt.Module) {
+		t.Errorf("a skeleton of %d bytes, of %d", len(files.skeleton), len(opt.Module))
+	}
+	p := pool(t, opt)
+	if _, err := p.Info(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if after, err := os.Stat(filedCode(t, opt)); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the file was made anew: %v", err)
+	}
+}
+
+// TestASkeletonNeverServes: machine code of a skeleton traps in every call. It comes into the
+// folder when wazero has nothing for this processor or release, and goes again.
+func TestASkeletonNeverServes(t *testing.T) {
+	opt := options(t)
+	opt.CacheDir = filepath.Join(t.TempDir(), "cache")
+	files, err := newFiled(&opt, opt.SHA256, opt.Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bare compiled
+	if err := bare.compile(t.Context(), files.dir, files.skeleton, &opt); err != nil {
+		t.Fatal(err)
+	}
+	bare.close(t.Context())
+	trap := files.files(files.dir)
+	if len(trap) != 1 {
+		t.Fatal(trap)
+	}
+	small, err := os.Stat(trap[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole, err := os.Stat(filedCode(t, opt)); err != nil || whole.Size() < 2*small.Size() {
+		t.Errorf("the skeleton's machine code stays: %v", err)
+	}
+
+	// Another processor's file lies there, ours does not: wazero compiles the skeleton.
+	if err := os.Rename(trap[0], filepath.Join(filepath.Dir(trap[0]), strings.Repeat("00", 32))); err != nil {
+		t.Fatal(err)
+	}
+	if p := pool(t, opt); must(t, p, "echo") == "" {
+		t.Error("no answer")
+	}
+	if list := files.files(files.dir); len(list) != 2 || !files.allMarked(list) {
+		t.Errorf("files: %v", list)
+	}
+}
+
+// TestWhatIsNotReadIsNotFiled: wasmfile refuses what our builder never makes.
+func TestWhatIsNotReadIsNotFiled(t *testing.T) {
+	opt := Options{CacheDir: filepath.Join(t.TempDir(), "cache")}
+	files, err := newFiled(&opt, "00", []byte("\x00asm\x01\x00\x00\x00\x05\x05\x02\x00\x00\x00\x00")) // two memories
+	if files != nil || err != nil {
+		t.Errorf("%v, %v", files, err)
+	}
+}
