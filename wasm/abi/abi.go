@@ -4,7 +4,7 @@ package abi
 // refuses another major version; a minor version adds exports, members and codes.
 const (
 	Major   = 1
-	Minor   = 0
+	Minor   = 1
 	Version = Major<<16 | Minor
 )
 

@@ -21,8 +21,8 @@ type Request struct {
 	Method string
 	// Path is the path with its query, as the sender signed it.
 	Path string
-	// Header has the values of each name. Bytes that are not UTF-8 become U+FFFD, which no
-	// signature header may hold.
+	// Header has the values of each name, as received. To a module of ABI 1.0 bytes that are
+	// not UTF-8 go as U+FFFD, which no signature header may hold.
 	Header map[string][]string
 	// Body is what was received, unchanged.
 	Body []byte
@@ -54,7 +54,7 @@ func (p *Pool) DecideBatch(ctx context.Context, lines []byte) ([]byte, error) {
 // Open verifies a message's signature with the keys of the ring. As for Answer, the host
 // remembers the replay key.
 func (p *Pool) Open(ctx context.Context, r Request) ([]byte, error) {
-	return p.call(ctx, abi.ExportOpen, r.json())
+	return p.request(ctx, abi.ExportOpen, &r)
 }
 
 // Answer verifies, decodes, decides, and encodes the answer in the sender's words. Where the
@@ -62,7 +62,35 @@ func (p *Pool) Open(ctx context.Context, r Request) ([]byte, error) {
 // Reply of the *GuestError. The module remembers no message: the host finds out, by the
 // replay key in the reply, whether one comes for the first time, before it acts on it.
 func (p *Pool) Answer(ctx context.Context, r Request) ([]byte, error) {
-	return p.call(ctx, abi.ExportAnswer, r.json())
+	return p.request(ctx, abi.ExportAnswer, &r)
+}
+
+// request hands a request over as a frame, or as JSON to a module that is older than
+// frames.
+func (p *Pool) request(ctx context.Context, export string, r *Request) ([]byte, error) {
+	return p.callWith(ctx, export, func(in *instance) [][]byte {
+		if in.minor < minorFrames {
+			return [][]byte{r.json()}
+		}
+		return [][]byte{r.frame(), r.Body}
+	})
+}
+
+// minorFrames is the minor version of the ABI that brought frames.
+const minorFrames = 1
+
+// frame is the request but for its body. Fields of one name stand together, in whatever
+// order the map gives the names: the module takes them in any.
+func (r *Request) frame() []byte {
+	f := abi.Frame{NowMs: r.Now.UnixMilli(), Scheme: r.Scheme, Method: r.Method, Path: r.Path, Body: r.Body}
+	size := abi.FrameHead + len(r.Scheme) + len(r.Method) + len(r.Path)
+	for name, values := range r.Header {
+		for _, value := range values {
+			f.Fields = append(f.Fields, abi.Field{Name: name, Value: value})
+			size += abi.FrameField + len(name) + len(value)
+		}
+	}
+	return f.AppendHead(make([]byte, 0, size))
 }
 
 // Provision builds a payload for a wallet. Full flavour only.
@@ -90,7 +118,7 @@ func (p *Pool) ask(ctx context.Context, export string) ([]byte, error) {
 	return p.with(ctx, 0, func(in *instance) ([]byte, error) { return in.reply(ctx, export) })
 }
 
-// json is the request as issuant_open and issuant_answer take it.
+// json is the request as issuant_open and issuant_answer take it since ABI 1.0.
 func (r *Request) json() []byte {
 	b := make([]byte, 0, 512+len(r.Body)*4/3)
 	b = strconv.AppendInt(append(b, `{"now_ms":`...), r.Now.UnixMilli(), 10)

@@ -15,10 +15,21 @@ import (
 )
 
 // world is what calls of the real module are made of: a pack, a ring, and an input that
-// succeeds for each export that decides or verifies.
+// succeeds for each export that decides or verifies; of requests also the frame.
 type world struct {
 	pack, ring []byte
 	inputs     map[string][]byte
+	frame      []byte
+}
+
+// each yields the exports with their inputs.
+func (w *world) each(yield func(export string, in []byte) bool) {
+	for export, in := range w.inputs {
+		if !yield(export, in) {
+			return
+		}
+	}
+	_ = yield(abi.ExportOpen, w.frame) && yield(abi.ExportAnswer, w.frame)
 }
 
 var theNow = enginetest.Now()
@@ -29,12 +40,12 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := wasmtest.PismoRequest(t, enginetest.PismoAccount, []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`))
+	request, frame := wasmtest.PismoRequest(t, enginetest.PismoAccount, []byte(`{"card":{"id":134142,"type":"PLASTIC","program_id":1234,"bin":"5122"},"combo_card":{},"token_id":432,"network_brand":"vts","custom_codes":["FRB","BNB"],"original_network_data":{}}`))
 	event := fmt.Appendf(nil, `{"now_ms":%d,"event":{"id":"e-1","token":{"network":"visa","channel":"wallet","source":"manual"},"card":{"type":"PLASTIC","expired":true},"guards":[]}}`, theNow.UnixMilli())
 	return &world{p.Encode(), wasmtest.PismoRing(t), map[string][]byte{
 		abi.ExportDecide: event, abi.ExportExplain: event, abi.ExportDecideBatch: bytes.Repeat(append(event, '\n'), 3),
 		abi.ExportOpen: request, abi.ExportAnswer: request,
-	}}
+	}, frame}
 }
 
 // loaded are twins with the world's pack and ring in them.
@@ -66,7 +77,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			tw, pack, ring := w.loaded(t, abi.FlavourFull, e.build, e.runtime)
 			codes := map[code.Code]int{}
-			for export, in := range w.inputs {
+			for export, in := range w.each {
 				handles := handlesOf(export, pack, ring)
 				if c, reply := tw.ask(t, export, handles, in); c != 0 {
 					t.Fatalf("%s: %d %s", export, c, reply)
@@ -115,7 +126,7 @@ func TestHostileTraysGiveCodes(t *testing.T) {
 func TestLengthsAreNotBelieved(t *testing.T) {
 	w := newWorld(t)
 	tw, pack, ring := w.loaded(t, abi.FlavourFull, "", RuntimeCompiler)
-	for export, in := range w.inputs {
+	for export, in := range w.each {
 		for _, n := range []uint64{uint64(len(in)) + 1, 1 << 20, abi.MaxTray + 1, 1<<31 - 1, 1 << 31, 1<<32 - 1} {
 			if _, err := tw.wasm.fill(t.Context(), in); err != nil {
 				t.Fatal(err)
@@ -179,6 +190,10 @@ func FuzzModuleAgainstLibrary(f *testing.F) {
 				f.Add(byte(i), m)
 			}
 		}
+	}
+	for _, m := range append(testutil.Mutations(w.frame, 40, 10), w.frame) {
+		f.Add(byte(3), m)
+		f.Add(byte(4), m)
 	}
 	f.Add(byte(5), w.pack)
 	f.Add(byte(6), w.ring)

@@ -25,6 +25,7 @@ type instance struct {
 	stderr stderr
 	stack  [4]uint64 // parameters and result of one call
 
+	minor      uint32 // version of the ABI
 	pack, ring uint32 // handles; 0: not loaded
 	secret     bool   // a ring was loaded: the memory holds keys
 	broken     bool   // it must not answer again
@@ -113,8 +114,9 @@ func (in *instance) checkABI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if major := uint32(version) >> 16; major != abi.Major {
-		return code.Wrap(ErrABI, fmt.Sprintf("it has %d.%d, this host knows %d", major, version&0xffff, abi.Major))
+	major := uint32(version) >> 16
+	if in.minor = uint32(version) & 0xffff; major != abi.Major {
+		return code.Wrap(ErrABI, fmt.Sprintf("it has %d.%d, this host knows %d", major, in.minor, abi.Major))
 	}
 	return nil
 }

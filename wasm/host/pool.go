@@ -384,6 +384,11 @@ var takes = map[string]needs{
 }
 
 func (p *Pool) call(ctx context.Context, export string, parts ...[]byte) ([]byte, error) {
+	return p.callWith(ctx, export, func(*instance) [][]byte { return parts })
+}
+
+// callWith is call with an input that depends on the module's version.
+func (p *Pool) callWith(ctx context.Context, export string, input func(*instance) [][]byte) ([]byte, error) {
 	want, ok := takes[export]
 	if !ok {
 		return nil, code.Wrap(ErrOptions, fmt.Sprintf("%q is not an export that takes input", export))
@@ -402,7 +407,7 @@ func (p *Pool) call(ctx context.Context, export string, parts ...[]byte) ([]byte
 			}
 			handles = append(handles, in.ring)
 		}
-		return in.send(ctx, export, handles, parts...)
+		return in.send(ctx, export, handles, input(in)...)
 	})
 }
 

@@ -317,6 +317,9 @@ func FuzzInputs(f *testing.F) {
 		`{"now_ms":1795428000000,"scheme":"stripe","headers":{"Stripe-Signature":"t=1,v1=00"},"body_b64":"e30="}`, `{"files":{"pack.yaml":""}}`} {
 		f.Add(byte(0), []byte(s))
 	}
+	frame := abi.Frame{NowMs: 1795428000000, Scheme: "stripe", Fields: []abi.Field{{Name: "Stripe-Signature", Value: "t=1,v1=00"}, {Name: "A", Value: "b"}}, Body: []byte("{}")}
+	f.Add(byte(3), append(frame.AppendHead(nil), frame.Body...))
+	f.Add(byte(4), append(frame.AppendHead(nil), frame.Body...))
 	m := newModule(f, abi.FlavourFull)
 	if codeOf(m.Load(put(f, m, starterPack(f)))) != code.OK || codeOf(m.Ring(put(f, m, `{"format":1,"keys":[],"schemes":{"stripe":{}}}`))) != code.OK {
 		f.Fatal("the module does not load")

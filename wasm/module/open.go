@@ -23,8 +23,12 @@ var arrivalMembers = []string{"now_ms", "scheme", "method", "path", "headers", "
 // verifier takes those for one repeated header.
 var arrivalLimits = strictjson.Limits{MaxBytes: abi.MaxTray, MaxDepth: 3, MaxValues: 3*abi.MaxHeaders + 16, CaseVariants: true}
 
-// arrive reads a request. What it holds lies in the tray, or in scratch memory.
+// arrive reads a request, in either form. What it holds lies in the tray, or in scratch
+// memory.
 func (m *instance) arrive(in []byte) (a arrival, err error) {
+	if len(in) > 0 && in[0] == abi.FrameMark {
+		return m.frame(in)
+	}
 	o, err := m.whole(in, arrivalLimits)
 	if err != nil {
 		return a, err
@@ -45,13 +49,7 @@ func (m *instance) arrive(in []byte) (a arrival, err error) {
 
 // headers reads an object whose members are a value or a list of values.
 func (m *instance) headers(o *object) map[string][]string {
-	s := &m.scratch
-	if s.header == nil {
-		s.header = map[string][]string{}
-	}
-	clear(s.header)
-	clear(s.values)
-	s.values = s.values[:0]
+	s := m.clearHeader()
 	list := o.get("headers", strictjson.Object, true)
 	for h, ok := list.First(); ok && o.err == nil; h, ok = h.Next(list) {
 		start := len(s.values)
@@ -71,9 +69,25 @@ func (m *instance) headers(o *object) map[string][]string {
 		s.header[h.Name()] = s.values[start:len(s.values):len(s.values)]
 	}
 	if len(s.values) > abi.MaxHeaders || len(s.header) > abi.MaxHeaders {
-		o.fail("headers", "have more than 256 values")
+		if o.err == nil {
+			o.err = errHeaders
+		}
 	}
 	return s.header
+}
+
+var errHeaders = badInput("headers have more than 256 values")
+
+// clearHeader makes room for the headers of a request.
+func (m *instance) clearHeader() *scratch {
+	s := &m.scratch
+	if s.header == nil {
+		s.header = map[string][]string{}
+	}
+	clear(s.header)
+	clear(s.values)
+	s.values = s.values[:0]
+	return s
 }
 
 // verifying reads a request, and finds the ring and the verifier of its scheme.

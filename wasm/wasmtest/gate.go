@@ -40,8 +40,8 @@ func (l *list) gate() {
 			if err := json.Unmarshal(raw, &step); err != nil {
 				l.tb.Fatal(err)
 			}
-			r := request{Scheme: setup.Scheme, Method: "POST", Path: "/v1/webhooks/pismo", Headers: step.Headers, BodyB64: step.BodyB64}
-			l.call(name+"/"+c.ID, abi.ExportAnswer, r.input(c.NowMS+step.After), pack, ring)
+			r := &request{Scheme: setup.Scheme, Method: "POST", Path: "/v1/webhooks/pismo", Headers: step.Headers, BodyB64: step.BodyB64}
+			l.arrive(name+"/"+c.ID, abi.ExportAnswer, c.NowMS+step.After, r, pack, ring)
 		}
 	}
 	l.must(name, abi.ExportDrop, nil, nil, pack)

@@ -103,7 +103,7 @@ func (l *list) codec() {
 		if rings[config] == 0 {
 			rings[config] = l.ring(id, string(pismoRing(l.tb, `{"unsafe_any_account":true}`, in.Config)))
 		}
-		reply := l.call(id, abi.ExportAnswer, PismoRequest(l.tb, in.Account, []byte(in.Body)), pack, rings[config])
+		reply := l.arrive(id, abi.ExportAnswer, enginetest.Now().UnixMilli(), pismoRequest(l.tb, in.Account, []byte(in.Body)), pack, rings[config])
 		l.expect(id, abi.BuiltMs, reply, c.Expect)
 	}
 	for _, config := range slices.Sorted(maps.Keys(rings)) {
@@ -146,9 +146,16 @@ func PismoRing(tb testing.TB) []byte {
 	return pismoRing(tb, fmt.Sprintf(`{"accounts":[%q]}`, enginetest.PismoAccount), nil)
 }
 
-// PismoRequest is an input of open and answer: the body as Pismo signs and sends it at
-// enginetest.Now. The key is fixed, so that equal bodies give equal inputs.
-func PismoRequest(tb testing.TB, account string, body []byte) []byte {
+// PismoRequest is an input of open and answer, as JSON and as a frame: the body as Pismo
+// signs and sends it at enginetest.Now. The key is fixed, so that equal bodies give equal
+// inputs.
+func PismoRequest(tb testing.TB, account string, body []byte) (json, frame []byte) {
+	tb.Helper()
+	r, now := pismoRequest(tb, account, body), enginetest.Now().UnixMilli()
+	return r.input(now), r.frame(tb, now)
+}
+
+func pismoRequest(tb testing.TB, account string, body []byte) *request {
 	tb.Helper()
 	now := enginetest.Now()
 	b64 := base64.RawURLEncoding.EncodeToString
@@ -161,7 +168,6 @@ func PismoRequest(tb testing.TB, account string, body []byte) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := request{Scheme: "pismo", Method: "POST", Path: "/", BodyB64: base64.StdEncoding.EncodeToString(body),
+	return &request{Scheme: "pismo", Method: "POST", Path: "/", BodyB64: base64.StdEncoding.EncodeToString(body),
 		Headers: map[string][]string{"X-Pismo-Sign": {signed + "." + b64(sig)}, "Content-Type": {"application/json"}}}
-	return r.input(now.UnixMilli())
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"testing"
 
 	"github.com/issuant/issuant/crypto/keyring/jwk"
 	"github.com/issuant/issuant/crypto/keyring/source"
@@ -30,6 +31,32 @@ type request struct {
 func (r *request) input(nowMS int64) []byte {
 	return []byte(`{"now_ms":` + quote(nowMS) + `,"scheme":` + quote(r.Scheme) + `,"method":` + quote(r.Method) +
 		`,"path":` + quote(r.Path) + `,"headers":` + quote(r.Headers) + `,"body_b64":` + quote(r.BodyB64) + `}`)
+}
+
+// frame is input in the other form. Of texts that are not UTF-8 JSON has none.
+func (r *request) frame(tb testing.TB, nowMS int64) []byte {
+	tb.Helper()
+	body, err := base64.StdEncoding.DecodeString(r.BodyB64)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := abi.Frame{NowMs: nowMS, Scheme: r.Scheme, Method: r.Method, Path: r.Path, Body: body}
+	for name, values := range r.Headers {
+		for _, value := range values {
+			f.Fields = append(f.Fields, abi.Field{Name: name, Value: value})
+		}
+	}
+	return append(f.AppendHead(nil), body...)
+}
+
+// arrive makes a call with a request in both forms, whose replies must be the same.
+func (l *list) arrive(id, export string, nowMS int64, r *request, args ...uint32) []byte {
+	l.tb.Helper()
+	reply := l.call(id, export, r.input(nowMS), args...)
+	if got := l.call(id+"/frame", export, r.frame(l.tb, nowMS), args...); !bytes.Equal(got, reply) {
+		l.tb.Errorf("%s: as a frame\n%q\nas JSON\n%q", id, got, reply)
+	}
+	return reply
 }
 
 // keys turns a key document into the keys of a ring document.
@@ -96,7 +123,7 @@ func (l *list) webhooks(name string) {
 		c := &f.Cases[i]
 		r := request{Scheme: setup.Scheme}
 		vectorfile.Into(l.tb, c.Input, &r)
-		l.opened(name+"/"+c.ID, c, l.call(name+"/"+c.ID, abi.ExportOpen, r.input(c.NowMS), ring))
+		l.opened(name+"/"+c.ID, c, l.arrive(name+"/"+c.ID, abi.ExportOpen, c.NowMS, &r, ring))
 	}
 	l.must(name, abi.ExportDrop, nil, nil, ring)
 }
@@ -134,7 +161,7 @@ func (l *list) schemes() {
 		if absent[r.Scheme] {
 			continue
 		}
-		reply := l.call(name+"/"+c.ID, abi.ExportOpen, r.input(c.NowMS), ring)
+		reply := l.arrive(name+"/"+c.ID, abi.ExportOpen, c.NowMS, &r, ring)
 		if l.flavour != Full && r.Scheme == "rfc9421" && Code(reply) == uint32(code.KeyRefused) {
 			continue // it names a key on a curve, which the flavour does not hold
 		}
