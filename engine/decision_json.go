@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"strconv"
+
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/rules"
 )
@@ -14,45 +16,91 @@ const DecisionFormat = 1
 // require, section, degraded, missing_facts, unjudged, shadow, cost, lists,
 // system_error. What does not apply is an empty array or null. It holds no fact
 // of the event but its id.
+//
+// Names are written together with what stands around them, and members that say
+// nothing in most decisions in one piece: two thirds of the bytes are such.
 func (d *Decision) AppendJSON(dst []byte) []byte {
-	w := canon.NewWriter(dst)
-	d.write(w)
-	return w.Bytes()
-}
-
-func (d *Decision) write(w *canon.Writer) {
-	w.Object().Key("format").Int(DecisionFormat).Key("decision_id").String(d.ID)
-	w.Key("pack").Object().Key("id").String(d.PackID).Key("name").String(d.PackName)
-	w.Key("version").String(d.PackVersion).EndObject()
-	w.Key("event_id").StringOrNull(d.EventID).Key("now").Time(d.Now)
-	w.Key("outcome").String(d.Outcome.String()).Key("action_code").String(d.ActionCode)
-	w.Key("reasons").Strings(d.Reasons).Key("rules")
-	writeHits(w, d.Rules)
-	w.Key("guards").Array()
-	for _, g := range d.Guards {
-		w.Object().Key("code").String(g.Code).Key("outcome").String(g.Outcome.String())
-		w.Key("action_code").StringOrNull(g.ActionCode).EndObject()
+	b := canon.AppendString(append(dst, decisionBegin...), d.ID)
+	b = canon.AppendString(append(b, `,"pack":{"id":`...), d.PackID)
+	b = canon.AppendString(append(b, `,"name":`...), d.PackName)
+	b = canon.AppendString(append(b, `,"version":`...), d.PackVersion)
+	b = appendOrNull(append(b, `},"event_id":`...), d.EventID)
+	b = canon.AppendTime(append(b, `,"now":`...), d.Now)
+	b = appendOutcome(append(b, `,"outcome":`...), d.Outcome)
+	b = canon.AppendString(append(b, `,"action_code":`...), d.ActionCode)
+	b = appendStrings(append(b, `,"reasons":`...), d.Reasons)
+	b = appendHits(append(b, `,"rules":`...), d.Rules)
+	b = appendGuards(append(b, `,"guards":`...), d.Guards)
+	b = appendOutcome(append(b, `,"floor":`...), d.Floor)
+	b = strconv.AppendInt(append(b, `,"score":`...), d.Score, 10)
+	b = appendStrings(append(b, `,"step_up":`...), d.StepUp)
+	b = appendRequire(b, d.Require)
+	b = d.appendShortfalls(b)
+	b = strconv.AppendInt(append(b, `,"cost":`...), d.Cost, 10)
+	b = appendLists(append(b, `,"lists":`...), d.Lists)
+	if d.SystemError {
+		return append(b, `,"system_error":true}`...)
 	}
-	w.EndArray().Key("floor").String(d.Floor.String()).Key("score").Int(d.Score)
-	w.Key("step_up").Strings(d.StepUp).Key("require")
-	writeRequire(w, d.Require)
-	w.Key("section").StringOrNull(d.Section).Key("degraded")
-	w.Append(func(b []byte) []byte { return appendDegraded(b, d.Degraded) }).Key("missing_facts").Strings(d.MissingFacts).Key("unjudged").Strings(d.Unjudged).Key("shadow")
-	writeHits(w, d.Shadow)
-	w.Key("cost").Int(d.Cost).Key("lists")
-	w.Append(func(b []byte) []byte { return appendLists(b, d.Lists) }).Key("system_error").Bool(d.SystemError).EndObject()
+	return append(b, `,"system_error":false}`...)
 }
 
-func writeHits(w *canon.Writer, hits []RuleHit) {
-	w.Array()
-	for _, h := range hits {
-		w.Object().Key("id").String(h.ID).Key("version").String(h.Version)
-		w.Key("effect").String(h.Effect.String()).Key("reason").String(h.Reason)
-		w.Key("weight").Int(h.Weight).Key("missing").Bool(h.Missing).EndObject()
+// decisionBegin has the format in it, which is one digit.
+const decisionBegin = `{"format":` + string('0'+rune(DecisionFormat)) + `,"decision_id":`
+
+// appendShortfalls appends the members section to shadow.
+func (d *Decision) appendShortfalls(b []byte) []byte {
+	if d.Section == "" && len(d.Degraded)+len(d.MissingFacts)+len(d.Unjudged)+len(d.Shadow) == 0 {
+		return append(b, `,"section":null,"degraded":[],"missing_facts":[],"unjudged":[],"shadow":[]`...)
 	}
-	w.EndArray()
+	b = appendOrNull(append(b, `,"section":`...), d.Section)
+	b = appendDegraded(append(b, `,"degraded":`...), d.Degraded)
+	b = appendStrings(append(b, `,"missing_facts":`...), d.MissingFacts)
+	b = appendStrings(append(b, `,"unjudged":`...), d.Unjudged)
+	return appendHits(append(b, `,"shadow":`...), d.Shadow)
 }
 
-func writeRequire(w *canon.Writer, r rules.Require) {
-	w.Object().Key("sca").Bool(r.SCA).Key("tenured").Bool(r.Tenured).Key("no_app").Bool(r.NoApp).EndObject()
+// appendRequire appends the member require.
+func appendRequire(b []byte, r rules.Require) []byte {
+	if r == (rules.Require{}) {
+		return append(b, `,"require":{"sca":false,"tenured":false,"no_app":false}`...)
+	}
+	b = strconv.AppendBool(append(b, `,"require":{"sca":`...), r.SCA)
+	b = strconv.AppendBool(append(b, `,"tenured":`...), r.Tenured)
+	return append(strconv.AppendBool(append(b, `,"no_app":`...), r.NoApp), '}')
+}
+
+func appendHits(b []byte, hits []RuleHit) []byte {
+	b = append(b, '[')
+	for i := range hits {
+		h := &hits[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = canon.AppendString(append(b, `{"id":`...), h.ID)
+		b = canon.AppendString(append(b, `,"version":`...), h.Version)
+		b = canon.AppendString(append(b, `,"effect":`...), h.Effect.String())
+		b = canon.AppendString(append(b, `,"reason":`...), h.Reason)
+		b = strconv.AppendInt(append(b, `,"weight":`...), h.Weight, 10)
+		b = append(strconv.AppendBool(append(b, `,"missing":`...), h.Missing), '}')
+	}
+	return append(b, ']')
+}
+
+func appendGuards(b []byte, guards []Guard) []byte {
+	b = append(b, '[')
+	for i := range guards {
+		g := &guards[i]
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = canon.AppendString(append(b, `{"code":`...), g.Code)
+		b = appendOutcome(append(b, `,"outcome":`...), g.Outcome)
+		b = append(appendOrNull(append(b, `,"action_code":`...), g.ActionCode), '}')
+	}
+	return append(b, ']')
+}
+
+// appendOutcome appends a colour, whose names stand for themselves.
+func appendOutcome(b []byte, o rules.Outcome) []byte {
+	return append(append(append(b, '"'), o.String()...), '"')
 }

@@ -14,7 +14,7 @@ const ExplanationFormat = 1
 func (x *Explanation) AppendJSON(dst []byte) []byte {
 	w := canon.NewWriter(dst)
 	w.Object().Key("format").Int(ExplanationFormat).Key("decision")
-	x.Decision.write(w)
+	w.Append(x.Decision.AppendJSON)
 	w.Key("hits")
 	writeStories(w, x.Hits)
 	w.Key("near_misses")

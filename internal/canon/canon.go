@@ -15,84 +15,7 @@ import (
 	"math"
 	"strconv"
 	"time"
-	"unicode/utf8"
-
-	"github.com/issuant/issuant/internal/word"
 )
-
-const hex = "0123456789abcdef"
-
-// asIs are the bytes that stand for themselves in a string.
-var asIs = func() (t [256]bool) {
-	for c := 0x20; c < utf8.RuneSelf; c++ {
-		t[c] = c != '"' && c != '\\'
-	}
-	return t
-}()
-
-// One bit in each of eight bytes: the lowest, the highest.
-const (
-	ones  = 0x0101010101010101
-	highs = 0x8080808080808080
-)
-
-// AppendString appends s as a JSON string.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		if i+8 <= len(s) {
-			// Eight bytes at once: a subtraction that borrows, or a byte beyond ASCII,
-			// sets the highest bit of a byte; it may do so where all stand for themselves.
-			x := word.Load(s, i)
-			if (x|(x-0x20*ones)|((x^'"'*ones)-ones)|((x^'\\'*ones)-ones))&highs == 0 {
-				i += 8
-				continue
-			}
-		}
-		c := s[i]
-		if asIs[c] {
-			i++
-			continue
-		}
-		if c < utf8.RuneSelf {
-			dst = append(dst, s[start:i]...)
-			dst = appendEscape(dst, c)
-			i++
-			start = i
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && size == 1 {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, "\uFFFD"...)
-			i++
-			start = i
-			continue
-		}
-		i += size
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
-}
-
-func appendEscape(dst []byte, c byte) []byte {
-	switch c {
-	case '"', '\\':
-		return append(dst, '\\', c)
-	case '\b':
-		return append(dst, '\\', 'b')
-	case '\f':
-		return append(dst, '\\', 'f')
-	case '\n':
-		return append(dst, '\\', 'n')
-	case '\r':
-		return append(dst, '\\', 'r')
-	case '\t':
-		return append(dst, '\\', 't')
-	}
-	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
-}
 
 // AppendFloat appends f in the shortest form that reads back to f; NaN and the
 // infinities become null, negative zero becomes 0.
@@ -113,12 +36,6 @@ func AppendFloat(dst []byte, f float64) []byte {
 		return dst
 	}
 	return strconv.AppendFloat(dst, f, 'f', -1, 64)
-}
-
-// AppendTime appends t in UTC as a JSON string, in the form of RFC 3339 with as many
-// fractional digits as it has.
-func AppendTime(dst []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 }
 
 // Writer builds one JSON text; commas are its own affair. The zero Writer is

@@ -87,6 +87,44 @@ func FuzzAppendString(f *testing.F) {
 	})
 }
 
+// FuzzAppendTime: instants have the form that package time gives them.
+func FuzzAppendTime(f *testing.F) {
+	for _, ns := range []int64{0, 1, 10, 999_999_999, 1e6, 120e6, 123_456_000} {
+		f.Add(int64(1_795_428_000), ns, 0)
+		f.Add(int64(951_782_399), ns, -3*3600)
+	}
+	f.Add(int64(-62_167_219_200), int64(0), 0) // the year 0
+	f.Add(int64(-62_167_219_201), int64(0), 0)
+	f.Add(int64(253_402_300_799), int64(999_999_999), 0) // the last of 9999
+	f.Add(int64(253_402_300_800), int64(0), 3600)
+	f.Fuzz(func(t *testing.T, s, ns int64, offset int) {
+		at := time.Unix(s, ns).In(time.FixedZone("", offset%86400))
+		want := `"` + at.UTC().Format(time.RFC3339Nano) + `"`
+		if got := string(canon.AppendTime(nil, at)); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	})
+}
+
+// TestInstantsHaveTheFormOfPackageTime goes through the days of 800 years and through
+// the seconds of a day.
+func TestInstantsHaveTheFormOfPackageTime(t *testing.T) {
+	check := func(at time.Time) {
+		t.Helper()
+		want := at.Format(`"2006-01-02T15:04:05.999999999Z07:00"`)
+		if got := string(canon.AppendTime([]byte("x"), at)); got != "x"+want {
+			t.Fatalf("%s, want %s", got[1:], want)
+		}
+	}
+	start := time.Date(1800, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 800 * 366 {
+		check(start.AddDate(0, 0, day))
+	}
+	for second := range 86400 {
+		check(start.Add(time.Duration(second)*time.Second + time.Duration(second%1000)*time.Millisecond))
+	}
+}
+
 func FuzzAppendFloat(f *testing.F) {
 	f.Add(0.1)
 	f.Add(1e300)
@@ -103,9 +141,9 @@ func FuzzAppendFloat(f *testing.F) {
 }
 
 // TestEightBytesAtOnceAreReadAsOneByOne puts each byte at each place of texts around
-// the length that is read at once.
+// the lengths that are read at once.
 func TestEightBytesAtOnceAreReadAsOneByOne(t *testing.T) {
-	for n := 7; n <= 17; n++ {
+	for n := 1; n <= 26; n++ {
 		for at := range n {
 			for c := range 256 {
 				text := []byte(strings.Repeat("a", n))

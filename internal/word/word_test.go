@@ -20,3 +20,29 @@ func TestLoadStaysWithinTheText(t *testing.T) {
 	}()
 	t.Error(word.Load("1234567", 0))
 }
+
+func TestPartsAreReadAndWrittenLowestByteFirst(t *testing.T) {
+	if x := word.Load4("-ABCD", 1); x != 0x44434241 {
+		t.Errorf("%#x", x)
+	}
+	b := []byte("0123456789")
+	if word.Store(b, 1, 0x4847464544434241); string(b) != "0ABCDEFGH9" {
+		t.Errorf("%s", b)
+	}
+}
+
+func TestPartsStayWithinTheirText(t *testing.T) {
+	for name, f := range map[string]func(){
+		"Load4": func() { word.Load4("123", 0) },
+		"Store": func() { word.Store(make([]byte, 8, 16), 1, 0) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s reaches beyond", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
