@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"reflect"
 	"strings"
@@ -442,19 +444,46 @@ func TestDecisionJSON(t *testing.T) {
 	}
 }
 
+func idOf(packID, eventID string, now time.Time) string {
+	begin := newIDBegin(packID)
+	return new(identifier).write(new([64]byte), &begin, eventID, now)
+}
+
+// TestResumedHashesAreThoseOfTheWhole: the way of WASM and the native one give one id.
+func TestResumedHashesAreThoseOfTheWhole(t *testing.T) {
+	m := new(identifier)
+	for _, pack := range []string{strings.Repeat("0123456789abcdef", 4), strings.Repeat("p", 60), strings.Repeat("p", 200), strings.Repeat("p", 59), "p"} {
+		begin := newIDBegin(pack)
+		if begin.keepState(); (begin.state == nil) != (len(pack) < 60) {
+			t.Errorf("state after a pack id of %d: %t", len(pack), begin.state != nil)
+		}
+		for n := range 300 {
+			id := strings.Repeat("e", n)
+			got := m.write(new([64]byte), &begin, id, testNow)
+			text := fmt.Sprintf(`["%s","%s","2026-11-23T10:00:00Z"]`, pack, id)
+			if sum := sha256.Sum256([]byte(text)); got != hex.EncodeToString(sum[:]) || got != idOf(pack, id, testNow) {
+				t.Fatalf("event id of %d bytes: %s", n, got)
+			}
+		}
+	}
+	if m.text != [192]byte{} {
+		t.Error("an event's id stays in memory")
+	}
+}
+
 func TestDecisionIDTellsItsPartsApart(t *testing.T) {
 	seen := map[string]bool{}
 	for _, pack := range []string{"a", "a\",\"b", "ab"} {
 		for _, id := range []string{"", "b", "b\",\""} {
 			for _, now := range []time.Time{testNow, testNow.Add(1)} {
-				seen[decisionID(pack, id, now)] = true
+				seen[idOf(pack, id, now)] = true
 			}
 		}
 	}
 	if len(seen) != 18 {
 		t.Errorf("%d ids of 18 triples", len(seen))
 	}
-	if decisionID("a", "b", testNow.In(time.FixedZone("x", 3600)).UTC()) != decisionID("a", "b", testNow) {
+	if idOf("a", "b", testNow.In(time.FixedZone("x", 3600)).UTC()) != idOf("a", "b", testNow) {
 		t.Error("the zone matters")
 	}
 }

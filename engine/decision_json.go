@@ -26,18 +26,22 @@ func (d *Decision) AppendJSON(dst []byte) []byte {
 	b = canon.AppendString(append(b, `,"version":`...), d.PackVersion)
 	b = appendOrNull(append(b, `},"event_id":`...), d.EventID)
 	b = canon.AppendTime(append(b, `,"now":`...), d.Now)
-	b = appendOutcome(append(b, `,"outcome":`...), d.Outcome)
-	b = canon.AppendString(append(b, `,"action_code":`...), d.ActionCode)
+	b = append(b, outcomeMember(d.Outcome)...)
+	b = canon.AppendString(b, d.ActionCode)
 	b = appendStrings(append(b, `,"reasons":`...), d.Reasons)
 	b = appendHits(append(b, `,"rules":`...), d.Rules)
-	b = appendGuards(append(b, `,"guards":`...), d.Guards)
-	b = appendOutcome(append(b, `,"floor":`...), d.Floor)
-	b = strconv.AppendInt(append(b, `,"score":`...), d.Score, 10)
-	b = appendStrings(append(b, `,"step_up":`...), d.StepUp)
-	b = appendRequire(b, d.Require)
-	b = d.appendShortfalls(b)
-	b = strconv.AppendInt(append(b, `,"cost":`...), d.Cost, 10)
-	b = appendLists(append(b, `,"lists":`...), d.Lists)
+	if len(d.Guards) == 0 && d.Floor == rules.Green && d.Score == 0 {
+		b = append(b, `,"guards":[],"floor":"green","score":0,"step_up":`...)
+	} else {
+		b = d.appendFindings(b)
+	}
+	b = appendStrings(b, d.StepUp)
+	if d.Require == (rules.Require{}) && d.Section == "" && len(d.Degraded)+len(d.MissingFacts)+len(d.Unjudged)+len(d.Shadow) == 0 {
+		b = append(b, `,"require":{"sca":false,"tenured":false,"no_app":false},"section":null,"degraded":[],"missing_facts":[],"unjudged":[],"shadow":[],"cost":`...)
+	} else {
+		b = d.appendShortfalls(b)
+	}
+	b = appendLists(append(strconv.AppendInt(b, d.Cost, 10), `,"lists":`...), d.Lists)
 	if d.SystemError {
 		return append(b, `,"system_error":true}`...)
 	}
@@ -47,36 +51,56 @@ func (d *Decision) AppendJSON(dst []byte) []byte {
 // decisionBegin has the format in it, which is one digit.
 const decisionBegin = `{"format":` + string('0'+rune(DecisionFormat)) + `,"decision_id":`
 
-// appendShortfalls appends the members section to shadow.
-func (d *Decision) appendShortfalls(b []byte) []byte {
-	if d.Section == "" && len(d.Degraded)+len(d.MissingFacts)+len(d.Unjudged)+len(d.Shadow) == 0 {
-		return append(b, `,"section":null,"degraded":[],"missing_facts":[],"unjudged":[],"shadow":[]`...)
+// outcomeMember is the member outcome of a decision or a record, and the next one's name.
+func outcomeMember(o rules.Outcome) string {
+	switch o {
+	case rules.Green:
+		return `,"outcome":"green","action_code":`
+	case rules.Yellow:
+		return `,"outcome":"yellow","action_code":`
+	case rules.Orange:
+		return `,"outcome":"orange","action_code":`
 	}
-	b = appendOrNull(append(b, `,"section":`...), d.Section)
-	b = appendDegraded(append(b, `,"degraded":`...), d.Degraded)
-	b = appendStrings(append(b, `,"missing_facts":`...), d.MissingFacts)
-	b = appendStrings(append(b, `,"unjudged":`...), d.Unjudged)
-	return appendHits(append(b, `,"shadow":`...), d.Shadow)
+	return `,"outcome":"red","action_code":`
 }
 
-// appendRequire appends the member require.
-func appendRequire(b []byte, r rules.Require) []byte {
-	if r == (rules.Require{}) {
-		return append(b, `,"require":{"sca":false,"tenured":false,"no_app":false}`...)
-	}
-	b = strconv.AppendBool(append(b, `,"require":{"sca":`...), r.SCA)
-	b = strconv.AppendBool(append(b, `,"tenured":`...), r.Tenured)
-	return append(strconv.AppendBool(append(b, `,"no_app":`...), r.NoApp), '}')
-}
-
-func appendHits(b []byte, hits []RuleHit) []byte {
-	b = append(b, '[')
-	for i := range hits {
-		h := &hits[i]
+// appendFindings appends the members guards, floor and score, and the next one's name.
+func (d *Decision) appendFindings(b []byte) []byte {
+	b = append(b, `,"guards":[`...)
+	for i := range d.Guards {
+		g := &d.Guards[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = canon.AppendString(append(b, `{"id":`...), h.ID)
+		b = canon.AppendString(append(b, `{"code":`...), g.Code)
+		b = canon.AppendString(append(b, `,"outcome":`...), g.Outcome.String())
+		b = append(appendOrNull(append(b, `,"action_code":`...), g.ActionCode), '}')
+	}
+	b = canon.AppendString(append(b, `],"floor":`...), d.Floor.String())
+	b = strconv.AppendInt(append(b, `,"score":`...), d.Score, 10)
+	return append(b, `,"step_up":`...)
+}
+
+// appendShortfalls appends the members require to shadow, and the next one's name.
+func (d *Decision) appendShortfalls(b []byte) []byte {
+	b = strconv.AppendBool(append(b, `,"require":{"sca":`...), d.Require.SCA)
+	b = strconv.AppendBool(append(b, `,"tenured":`...), d.Require.Tenured)
+	b = strconv.AppendBool(append(b, `,"no_app":`...), d.Require.NoApp)
+	b = appendOrNull(append(b, `},"section":`...), d.Section)
+	b = appendDegraded(append(b, `,"degraded":`...), d.Degraded)
+	b = appendStrings(append(b, `,"missing_facts":`...), d.MissingFacts)
+	b = appendStrings(append(b, `,"unjudged":`...), d.Unjudged)
+	b = appendHits(append(b, `,"shadow":`...), d.Shadow)
+	return append(b, `,"cost":`...)
+}
+
+func appendHits(b []byte, hits []RuleHit) []byte {
+	if len(hits) == 0 {
+		return append(b, "[]"...)
+	}
+	for i := range hits {
+		h := &hits[i]
+		b = canon.AppendString(append(append(b, opener(i)), `{"id":`...), h.ID)
 		b = canon.AppendString(append(b, `,"version":`...), h.Version)
 		b = canon.AppendString(append(b, `,"effect":`...), h.Effect.String())
 		b = canon.AppendString(append(b, `,"reason":`...), h.Reason)
@@ -84,23 +108,4 @@ func appendHits(b []byte, hits []RuleHit) []byte {
 		b = append(strconv.AppendBool(append(b, `,"missing":`...), h.Missing), '}')
 	}
 	return append(b, ']')
-}
-
-func appendGuards(b []byte, guards []Guard) []byte {
-	b = append(b, '[')
-	for i := range guards {
-		g := &guards[i]
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = canon.AppendString(append(b, `{"code":`...), g.Code)
-		b = appendOutcome(append(b, `,"outcome":`...), g.Outcome)
-		b = append(appendOrNull(append(b, `,"action_code":`...), g.ActionCode), '}')
-	}
-	return append(b, ']')
-}
-
-// appendOutcome appends a colour, whose names stand for themselves.
-func appendOutcome(b []byte, o rules.Outcome) []byte {
-	return append(append(append(b, '"'), o.String()...), '"')
 }

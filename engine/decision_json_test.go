@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,7 @@ func TestDecisionsAreWrittenAsMemberByMember(t *testing.T) {
 		func(d *Decision) { d.Score, d.Cost = -5, 1<<62 },
 		func(d *Decision) { d.Require = rules.Require{SCA: true} },
 		func(d *Decision) { d.Require = rules.Require{Tenured: true, NoApp: true} },
+		func(d *Decision) { d.Outcome, d.Floor = 9, 9 },
 		func(d *Decision) { d.Section = "s" },
 		func(d *Decision) { d.Degraded = []Degradation{{"cost", ""}, {"overflow", "R1"}} },
 		func(d *Decision) { d.MissingFacts = texts },
@@ -94,5 +96,40 @@ func TestDecisionsAreWrittenAsMemberByMember(t *testing.T) {
 			other(pair)
 			check(pair)
 		}
+	}
+}
+
+// TestAppendDecisionIsDecideAndAppendJSON in turns, so that nothing of one decision is
+// seen in the next.
+func TestAppendDecisionIsDecideAndAppendJSON(t *testing.T) {
+	e := newPacker().
+		rule(rules.Rule{ID: "Y", Effect: rules.EffectYellow, Require: rules.Require{NoApp: true}}, when(is("token.source", "manual"))).
+		rule(rules.Rule{ID: "S", Effect: rules.EffectRed, Shadow: true}, when(is("id", "e1"))).engine(t)
+	guarded := event(t, "token.source", "manual")
+	guarded.Guards = []Guard{{Code: "BNB", Outcome: rules.Red, ActionCode: "54"}}
+	long := event(t)
+	if err := long.Set("id", strings.Repeat("i", 200)); err != nil {
+		t.Fatal(err)
+	}
+	events := []*Event{event(t), event(t, "token.source", "manual"), guarded, nil, long, {}}
+	for i := range 3 * len(events) {
+		ev := events[i*5%len(events)]
+		got, want := e.AppendDecision([]byte("x"), ev, testNow), e.Decide(ev, testNow).AppendJSON([]byte("x"))
+		if string(got) != string(want) {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func TestAppendDecisionTakesNoMemory(t *testing.T) {
+	e := newPacker().rule(rules.Rule{ID: "Y", Effect: rules.EffectYellow}, when(is("token.source", "manual"))).engine(t)
+	ev, buf := event(t, "token.source", "manual"), make([]byte, 0, 4096)
+	decide := func() { buf = e.AppendDecision(buf[:0], ev, testNow) }
+	decide()
+	// The rule is judged by a test's own walk, which takes a piece.
+	var run rules.Run
+	own := testing.AllocsPerRun(100, func() { e.Pack().RunInto(&run, ev.Facts, testNow) })
+	if n := testing.AllocsPerRun(100, decide) - own; n > 0.5 && !underRace {
+		t.Errorf("%v pieces", n)
 	}
 }

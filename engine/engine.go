@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type Engine struct {
 // loaded is a pack with the indices of the fields that the engine itself reads.
 type loaded struct {
 	pack    *rules.Pack
+	ids     idBegin
 	kill    *kill
 	on      fields
 	digests []ListDigest
@@ -119,7 +121,7 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		}
 		return -1
 	}
-	l := &loaded{pack: p, kill: k, masked: maskedFields(s, e.card), on: fields{
+	l := &loaded{pack: p, ids: newIDBegin(p.ID()), kill: k, masked: maskedFields(s, e.card), on: fields{
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
 		cardBIN: -1, cardRef: -1, requestorID: -1, requestor: -1, deviceRef: -1,
@@ -167,14 +169,32 @@ func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
 	return e.live.Load().decide(ev, now)
 }
 
+// AppendDecision appends the JSON form of what Decide returns, see Decision.AppendJSON.
+// It takes no memory of its own for most decisions: for those who need the text alone.
+func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
+	m := drafts.Get().(*draft)
+	dst = e.live.Load().decideIn(m, ev, now).AppendJSON(dst)
+	*m = draft{}
+	drafts.Put(m)
+	return dst
+}
+
+// drafts keeps the memory of decisions that nobody holds; nothing of one stays in it.
+var drafts = sync.Pool{New: func() any { return new(draft) }}
+
 // DecideLate is Decide for an event whose deadline has passed: the pack's
 // on_error joins in, with the code "deadline".
 func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
 	return e.live.Load().decide(ev, now, Degradation{Code: code.Deadline.String()})
 }
 
-// decide lets no panic out: a decision that broke is a decline that says so.
-func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decision) {
+func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) *Decision {
+	return l.decideIn(new(draft), ev, now, late...)
+}
+
+// decideIn makes a decision in m, which is empty. It lets no panic out: a decision that
+// broke is a decline that says so.
+func (l *loaded) decideIn(m *draft, ev *Event, now time.Time, late ...Degradation) (d *Decision) {
 	defer func() {
 		if recover() != nil {
 			d = l.broken(ev, now)
@@ -183,7 +203,7 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	ev, unfit := l.fit(ev)
 	j := joiners.Get().(*joiner)
 	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
-	j.d = l.begin(ev, now)
+	j.d = l.begin(m, &j.ids, ev, now)
 	j.joined = rules.Green
 	l.pack.RunInto(&j.run, ev.Facts, now)
 	j.guards()
@@ -199,17 +219,17 @@ func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) (d *Decis
 	return d
 }
 
-// draft is a decision and the memory of most of its lists, in one piece.
+// draft is a decision and the memory of its id and of most of its lists, in one piece.
 type draft struct {
 	Decision
+	id      [64]byte
 	rules   [3]RuleHit
-	reasons [8]string
+	reasons [4]string
 	stepUp  [3]string
 }
 
-func (l *loaded) begin(ev *Event, now time.Time) *Decision {
+func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Decision {
 	man := l.pack.Manifest()
-	m := new(draft)
 	d := &m.Decision
 	d.PackID, d.PackName, d.PackVersion = l.pack.ID(), man.Name, man.Version
 	d.Now, d.Floor, d.Lists = now.UTC().Round(0), rules.Green, l.digests
@@ -217,7 +237,7 @@ func (l *loaded) begin(ev *Event, now time.Time) *Decision {
 	if l.on.id >= 0 {
 		d.EventID, _ = ev.StringAt(l.on.id)
 	}
-	d.ID = decisionID(d.PackID, d.EventID, d.Now)
+	d.ID = ids.write(&m.id, &l.ids, d.EventID, d.Now)
 	return d
 }
 
@@ -225,7 +245,7 @@ func (l *loaded) broken(ev *Event, now time.Time) *Decision {
 	if ev == nil || ev.Facts == nil || ev.Schema() != l.pack.Schema() {
 		ev = NewEvent(l.pack.Schema())
 	}
-	d := l.begin(ev, now)
+	d := l.begin(new(draft), new(identifier), ev, now)
 	d.Outcome, d.SystemError, d.ActionCode = rules.Red, true, actionSystemError
 	d.Degraded = []Degradation{{Code: code.Internal.String()}}
 	d.Reasons = []string{ReasonDegraded}

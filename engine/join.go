@@ -1,14 +1,11 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules"
 )
@@ -74,6 +71,7 @@ type joiner struct {
 	own    []string
 	names  []string // of missing facts and unjudged rules
 	action uint8    // bit i: a red asked for redActions[i]
+	ids    identifier
 }
 
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
@@ -372,16 +370,6 @@ func appendNew(list []string, s string) []string {
 		}
 	}
 	return append(list, s)
-}
-
-// decisionID digests a JSON array, which no two triples share.
-func decisionID(packID, eventID string, now time.Time) string {
-	var buf [320]byte
-	b := canon.AppendString(append(buf[:0], '['), packID)
-	b = canon.AppendString(append(b, ','), eventID)
-	b = canon.AppendTime(append(b, ','), now)
-	sum := sha256.Sum256(append(b, ']'))
-	return string(hex.AppendEncode(buf[:0], sum[:]))
 }
 
 // printable returns a finding code as it may be shown. Codes come from outside:

@@ -107,8 +107,7 @@ func (r *Record) decided(d *Decision) {
 // The names are written together with what stands around them: a record is written
 // for each message, and half of its bytes are names.
 func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
-	b := strconv.AppendInt(append(dst, `{"format":`...), RecordFormat, 10)
-	b = strconv.AppendUint(append(b, `,"seq":`...), seq, 10)
+	b := strconv.AppendUint(append(dst, recordBegin...), seq, 10)
 	b = canon.AppendString(append(b, `,"prev":`...), prev)
 	b = canon.AppendTime(append(b, `,"at":`...), r.At)
 	b = canon.AppendString(append(b, `,"counterpart":`...), r.Counterpart)
@@ -116,17 +115,21 @@ func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	b = appendOrNull(append(b, `,"decision_id":`...), r.DecisionID)
 	b = appendOrNull(append(b, `,"pack_id":`...), r.PackID)
 	b = appendLists(append(b, `,"lists":`...), r.Lists)
-	outcome := ""
 	if r.Decided {
-		outcome = r.Outcome.String()
+		b = append(b, outcomeMember(r.Outcome)...)
+	} else {
+		b = append(b, `,"outcome":null,"action_code":`...)
 	}
-	b = appendOrNull(append(b, `,"outcome":`...), outcome)
-	b = appendOrNull(append(b, `,"action_code":`...), r.ActionCode)
+	b = appendOrNull(b, r.ActionCode)
 	b = appendRuleIDs(append(b, `,"rules":`...), r.Rules)
 	b = appendStrings(append(b, `,"reasons":`...), r.Reasons)
-	b = appendDegraded(append(b, `,"degraded":`...), r.Degraded)
-	b = appendRuleIDs(append(b, `,"shadow":`...), r.Shadow)
-	b = strconv.AppendInt(append(b, `,"cost":`...), r.Cost, 10)
+	if len(r.Degraded)+len(r.Shadow) == 0 {
+		b = append(b, `,"degraded":[],"shadow":[],"cost":`...)
+	} else {
+		b = appendDegraded(append(b, `,"degraded":`...), r.Degraded)
+		b = append(appendRuleIDs(append(b, `,"shadow":`...), r.Shadow), `,"cost":`...)
+	}
+	b = strconv.AppendInt(b, r.Cost, 10)
 	b = appendOrNull(append(b, `,"key_id":`...), r.KeyID)
 	b = appendOrNull(append(b, `,"message_digest":`...), r.MessageDigest)
 	b = appendOrNull(append(b, `,"refusal":`...), r.Refusal)
@@ -138,10 +141,16 @@ func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	} else {
 		b = append(b, "null"...)
 	}
+	if len(r.Observed) == 0 && r.Incumbent == nil && r.Sealed == "" {
+		return append(b, `,"observed":[],"incumbent":null,"sealed":null}`...)
+	}
 	b = appendStrings(append(b, `,"observed":`...), r.Observed)
 	b = r.Incumbent.append(append(b, `,"incumbent":`...))
 	return append(appendOrNull(append(b, `,"sealed":`...), r.Sealed), '}')
 }
+
+// recordBegin has the format in it, which is one digit.
+const recordBegin = `{"format":` + string('0'+rune(RecordFormat)) + `,"seq":`
 
 // appendOrNull writes null for the empty string.
 func appendOrNull(b []byte, s string) []byte {
@@ -151,20 +160,33 @@ func appendOrNull(b []byte, s string) []byte {
 	return canon.AppendString(b, s)
 }
 
-// appendEach writes an array; one appends an element.
-func appendEach[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
-	b = append(b, '[')
-	for i := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = one(b, &list[i])
+func appendStrings(b []byte, list []string) []byte {
+	if len(list) == 0 {
+		return append(b, "[]"...)
+	}
+	for i, s := range list {
+		b = canon.AppendString(append(b, opener(i)), s)
 	}
 	return append(b, ']')
 }
 
-func appendStrings(b []byte, list []string) []byte {
-	return appendEach(b, list, func(b []byte, s *string) []byte { return canon.AppendString(b, *s) })
+// opener stands before the element i of an array.
+func opener(i int) byte {
+	if i == 0 {
+		return '['
+	}
+	return ','
+}
+
+// appendEach writes an array; one appends an element.
+func appendEach[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
+	if len(list) == 0 {
+		return append(b, "[]"...)
+	}
+	for i := range list {
+		b = one(append(b, opener(i)), &list[i])
+	}
+	return append(b, ']')
 }
 
 func appendRuleIDs(b []byte, hits []RuleHit) []byte {

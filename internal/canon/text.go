@@ -8,19 +8,44 @@ import (
 )
 
 // AppendString appends s as a JSON string.
+//
+// It looks at eight bytes at once and copies them as it goes; where eight, or four, do
+// not go into the length, the last ones are done for the second time with some of those
+// before. A text that needs an escape is begun again.
 func AppendString(dst []byte, s string) []byte {
-	if !plain(s) {
-		return appendEscaped(dst, s)
-	}
 	n, size := len(dst), len(s)+2
 	if cap(dst)-n < size {
 		dst = slices.Grow(dst, size)
 	}
-	dst = dst[:n+size]
-	dst[n] = '"'
-	copy(dst[n+1:], s)
-	dst[len(dst)-1] = '"'
-	return dst
+	b := dst[n : n+size]
+	b[0] = '"'
+	var found uint64
+	switch last := len(s); {
+	case last >= 8:
+		for i := 0; i < last-8; i += 8 {
+			x := word.Load(s, i)
+			found |= special(x)
+			word.Store(b, i+1, x)
+		}
+		x := word.Load(s, last-8)
+		found |= special(x)
+		word.Store(b, last-7, x)
+	case last >= 4:
+		x, y := word.Load4(s, 0), word.Load4(s, last-4)
+		found = special(uint64(x) | uint64(y)<<32)
+		word.Store4(b, 1, x)
+		word.Store4(b, last-3, y)
+	default:
+		for i := range last {
+			found |= special(uint64(s[i]) | ' '*(ones-1))
+			b[i+1] = s[i]
+		}
+	}
+	if found&highs != 0 {
+		return appendEscaped(dst, s)
+	}
+	b[size-1] = '"'
+	return dst[:n+size]
 }
 
 // One bit in each of eight bytes: the lowest, the highest.
@@ -34,32 +59,6 @@ const (
 // a one as well; where there is none, it sets no bit.
 func special(x uint64) uint64 {
 	return x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)
-}
-
-// plain tells whether each byte of s stands for itself. The last eight are read
-// together, some of them for the second time, where eight do not go into the length.
-func plain(s string) bool {
-	if len(s) < 8 {
-		return special(short(s))&highs == 0
-	}
-	found := special(word.Load(s, len(s)-8))
-	for ; len(s) > 8; s = s[8:] {
-		found |= special(word.Load(s, 0))
-	}
-	return found&highs == 0
-}
-
-// short returns the bytes of a text of fewer than eight, some of them twice, in any
-// order, with blanks in the place of what is missing.
-func short(s string) uint64 {
-	n := len(s)
-	switch {
-	case n >= 4:
-		return uint64(word.Load4(s, 0)) | uint64(word.Load4(s, n-4))<<32
-	case n > 0:
-		return ' '*ones&^0xffffff | uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
-	}
-	return ' ' * ones
 }
 
 const hex = "0123456789abcdef"

@@ -7,15 +7,14 @@ import (
 	"github.com/issuant/issuant/internal/word"
 )
 
-// timeRoom is the length of the longest instant that AppendTime writes by itself, quotes
-// included, and as much more as its last word may reach beyond.
-const timeRoom = len(`"2006-01-02T15:04:05.999999999Z"`) + 8
+// maxTime is the length of the longest instant that AppendTime writes by itself.
+const maxTime = len(`"2006-01-02T15:04:05.999999999Z"`)
 
 // AppendTime appends t in UTC as a JSON string, in the form of RFC 3339 with as many
 // fractional digits as it has.
 //
-// Each decision and each record has one or two instants, nearly all of them in whole
-// milliseconds: they are put together in words of eight digits and signs.
+// Each decision and each record has one or two instants: they are put together in words
+// of eight digits and signs, of which the third begins before the second ends.
 func AppendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -23,13 +22,14 @@ func AppendTime(dst []byte, t time.Time) []byte {
 		return append(t.AppendFormat(append(dst, '"'), time.RFC3339Nano), '"')
 	}
 	hour, minute, second := t.Clock()
-	dst = slices.Grow(dst, timeRoom)
 	n := len(dst)
-	b := dst[n : n+timeRoom]
+	if cap(dst)-n < maxTime {
+		dst = slices.Grow(dst, maxTime)
+	}
+	b := dst[n : n+maxTime]
 	word.Store(b, 0, '"'|two(year/100)<<8|two(year%100)<<24|'-'<<40|two(int(month))<<48)
-	word.Store(b, 8, '-'|two(day)<<8|'T'<<24|two(hour)<<32|':'<<48|two(minute)<<56)
-	// The minute's second digit is on the other side of the word's end.
-	word.Store(b, 16, uint64('0'+minute%10)|':'<<8|two(second)<<16|'Z'<<32|'"'<<40)
+	word.Store(b, 8, '-'|two(day)<<8|'T'<<24|two(hour)<<32)
+	word.Store(b, 14, ':'|two(minute)<<8|':'<<24|two(second)<<32|'Z'<<48|'"'<<56)
 	end := 22
 	if nanos := t.Nanosecond(); nanos != 0 {
 		end = 20 + fraction(b[20:], nanos)

@@ -16,3 +16,9 @@ func Store(b []byte, i int, x uint64) {
 	_ = b[i+7] // not b's capacity but its length bounds
 	binary.LittleEndian.PutUint64(b[i:i+8], x)
 }
+
+// Store4 is Store for four bytes.
+func Store4(b []byte, i int, x uint32) {
+	_ = b[i+3]
+	binary.LittleEndian.PutUint32(b[i:i+4], x)
+}

@@ -14,3 +14,9 @@ func Store(b []byte, i int, x uint64) {
 	_ = b[i+7] // not b's capacity but its length bounds
 	*(*uint64)(unsafe.Pointer(&b[i])) = x
 }
+
+// Store4 is Store for four bytes.
+func Store4(b []byte, i int, x uint32) {
+	_ = b[i+3]
+	*(*uint32)(unsafe.Pointer(&b[i])) = x
+}

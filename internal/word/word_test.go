@@ -29,12 +29,16 @@ func TestPartsAreReadAndWrittenLowestByteFirst(t *testing.T) {
 	if word.Store(b, 1, 0x4847464544434241); string(b) != "0ABCDEFGH9" {
 		t.Errorf("%s", b)
 	}
+	if word.Store4(b, 6, 0x64636261); string(b) != "0ABCDEabcd" {
+		t.Errorf("%s", b)
+	}
 }
 
 func TestPartsStayWithinTheirText(t *testing.T) {
 	for name, f := range map[string]func(){
-		"Load4": func() { word.Load4("123", 0) },
-		"Store": func() { word.Store(make([]byte, 8, 16), 1, 0) },
+		"Load4":  func() { word.Load4("123", 0) },
+		"Store":  func() { word.Store(make([]byte, 8, 16), 1, 0) },
+		"Store4": func() { word.Store4(make([]byte, 4, 16), 1, 0) },
 	} {
 		func() {
 			defer func() {

@@ -77,7 +77,7 @@ func (m *instance) callee(handle uint32) (*pack, error) {
 func (m *instance) decideOne(p *pack, in []byte) error {
 	now, err := m.event(p, in)
 	if err == nil {
-		m.out = p.engine.Decide(&p.event, now).AppendJSON(m.out)
+		m.out = p.engine.AppendDecision(m.out, &p.event, now)
 	}
 	return err
 }
