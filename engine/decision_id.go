@@ -45,25 +45,32 @@ func (begin *idBegin) keepState() {
 	}
 }
 
-// identifier is the memory for making an id, which is used again.
+// identifier is the memory for making an id, which is used again, and holds the JSON of
+// event id and instant until it is cleared.
 type identifier struct {
-	text   [192]byte // as long as the array is with a UUID as event id, and longer
-	sum    [sha256.Size]byte
-	hash   hash.Hash
-	resume encoding.BinaryUnmarshaler // hash
+	event, now []byte    // parts of text, or of what took its place where it was too short
+	text       [192]byte // as long as the array is with a UUID as event id, and longer
+	sum        [sha256.Size]byte
+	hash       hash.Hash
+	resume     encoding.BinaryUnmarshaler // hash
 }
 
 // write writes the id of a decision into id and returns a view of it.
 func (m *identifier) write(id *[2 * sha256.Size]byte, begin *idBegin, eventID string, now time.Time) string {
 	b := append(m.text[:0], begin.text...)
-	b = canon.AppendString(b, eventID)
-	b = canon.AppendTime(append(b, ','), now)
-	b = append(b, ']')
+	b = append(canon.AppendString(b, eventID), ',')
+	end := len(b)
+	b = append(canon.AppendTime(b, now), ']')
+	m.event, m.now = b[len(begin.text):end-1], b[end:len(b)-1]
 	if !accel.SHA256(b, &m.sum) && !m.resumed(begin, b) {
 		m.sum = sha256.Sum256(b)
 	}
-	clear(m.text[:])
 	return digest.Text(id, &m.sum)
+}
+
+func (m *identifier) clear() {
+	clear(m.text[:])
+	m.event, m.now = nil, nil
 }
 
 // resumed hashes b, which begins as begin does, from the state after its first block.

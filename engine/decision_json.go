@@ -21,11 +21,40 @@ const DecisionFormat = 1
 // nothing in most decisions in one piece: two thirds of the bytes are such.
 func (d *Decision) AppendJSON(dst []byte) []byte {
 	b := canon.AppendString(append(dst, decisionBegin...), d.ID)
-	b = canon.AppendString(append(b, `,"pack":{"id":`...), d.PackID)
-	b = canon.AppendString(append(b, `,"name":`...), d.PackName)
-	b = canon.AppendString(append(b, `,"version":`...), d.PackVersion)
-	b = appendOrNull(append(b, `},"event_id":`...), d.EventID)
-	b = canon.AppendTime(append(b, `,"now":`...), d.Now)
+	b = appendPack(b, d.PackID, d.PackName, d.PackVersion)
+	b = appendOrNull(b, d.EventID)
+	return d.appendTail(canon.AppendTime(append(b, `,"now":`...), d.Now))
+}
+
+// appendPack appends the member pack, and the next one's name.
+func appendPack(b []byte, id, name, version string) []byte {
+	b = canon.AppendString(append(b, `,"pack":{"id":`...), id)
+	b = canon.AppendString(append(b, `,"name":`...), name)
+	b = canon.AppendString(append(b, `,"version":`...), version)
+	return append(b, `},"event_id":`...)
+}
+
+// packMember is what stands between the digits of an id and the event id.
+func packMember(p *rules.Pack) string {
+	man := p.Manifest()
+	return string(appendPack([]byte{'"'}, p.ID(), man.Name, man.Version))
+}
+
+// appendHead appends the members of a decision that was just made up to now, from the
+// texts that its id was made of.
+func (l *loaded) appendHead(b []byte, d *Decision, ids *identifier) []byte {
+	b = append(append(b, decisionBegin+`"`...), d.ID...)
+	b = append(b, l.said...)
+	if d.EventID == "" {
+		b = append(b, `null,"now":`...)
+	} else {
+		b = append(append(b, ids.event...), `,"now":`...)
+	}
+	return append(b, ids.now...)
+}
+
+// appendTail appends the members from outcome on.
+func (d *Decision) appendTail(b []byte) []byte {
 	b = append(b, outcomeMember(d.Outcome)...)
 	b = canon.AppendString(b, d.ActionCode)
 	b = appendStrings(append(b, `,"reasons":`...), d.Reasons)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +32,7 @@ type Engine struct {
 type loaded struct {
 	pack    *rules.Pack
 	ids     idBegin
+	said    string // the pack, as the JSON of its decisions names it
 	kill    *kill
 	on      fields
 	digests []ListDigest
@@ -121,7 +121,7 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		}
 		return -1
 	}
-	l := &loaded{pack: p, ids: newIDBegin(p.ID()), kill: k, masked: maskedFields(s, e.card), on: fields{
+	l := &loaded{pack: p, ids: newIDBegin(p.ID()), said: packMember(p), kill: k, masked: maskedFields(s, e.card), on: fields{
 		id: at("id", rules.String), channels: at("holder.channels", rules.Strings),
 		cardStatus: -1, cardStage: -1, cardExpired: -1, walletRecommendation: -1, tokenChannel: -1,
 		cardBIN: -1, cardRef: -1, requestorID: -1, requestor: -1, deviceRef: -1,
@@ -172,15 +172,16 @@ func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
 // AppendDecision appends the JSON form of what Decide returns, see Decision.AppendJSON.
 // It takes no memory of its own for most decisions: for those who need the text alone.
 func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
-	m := drafts.Get().(*draft)
-	dst = e.live.Load().decideIn(m, ev, now).AppendJSON(dst)
-	*m = draft{}
-	drafts.Put(m)
+	l, j := e.live.Load(), joiners.Get().(*joiner)
+	d, whole := l.decideWith(j, &j.draft, ev, now, nil)
+	if !whole {
+		return d.AppendJSON(dst)
+	}
+	dst = d.appendTail(l.appendHead(dst, d, &j.ids))
+	j.draft = draft{}
+	j.release()
 	return dst
 }
-
-// drafts keeps the memory of decisions that nobody holds; nothing of one stays in it.
-var drafts = sync.Pool{New: func() any { return new(draft) }}
 
 // DecideLate is Decide for an event whose deadline has passed: the pack's
 // on_error joins in, with the code "deadline".
@@ -189,21 +190,25 @@ func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
 }
 
 func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) *Decision {
-	return l.decideIn(new(draft), ev, now, late...)
+	j := joiners.Get().(*joiner)
+	d, whole := l.decideWith(j, new(draft), ev, now, late)
+	if whole {
+		j.release() // not after a panic: what broke is not used again
+	}
+	return d
 }
 
-// decideIn makes a decision in m, which is empty. It lets no panic out: a decision that
-// broke is a decline that says so.
-func (l *loaded) decideIn(m *draft, ev *Event, now time.Time, late ...Degradation) (d *Decision) {
+// decideWith makes a decision in m, which is empty. It lets no panic out: a decision that
+// broke is a decline that says so, and not whole.
+func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late []Degradation) (d *Decision, whole bool) {
 	defer func() {
 		if recover() != nil {
-			d = l.broken(ev, now)
+			d, whole = l.broken(ev, now), false
 		}
 	}()
 	ev, unfit := l.fit(ev)
-	j := joiners.Get().(*joiner)
-	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
-	j.d = l.begin(m, &j.ids, ev, now)
+	d = l.begin(m, &j.ids, ev, now)
+	j.loaded, j.ev, j.now, j.man, j.d = l, ev, now, l.pack.Manifest(), d
 	j.joined = rules.Green
 	l.pack.RunInto(&j.run, ev.Facts, now)
 	j.guards()
@@ -214,9 +219,7 @@ func (l *loaded) decideIn(m *draft, ev *Event, now time.Time, late ...Degradatio
 	j.join(j.man.Default, kindDefault, ReasonDefault)
 	j.finish()
 	j.provisioning()
-	d = j.d
-	j.release() // not after a panic: what broke is not used again
-	return d
+	return d, true
 }
 
 // draft is a decision and the memory of its id and of most of its lists, in one piece.

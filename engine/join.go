@@ -72,6 +72,7 @@ type joiner struct {
 	names  []string // of missing facts and unjudged rules
 	action uint8    // bit i: a red asked for redActions[i]
 	ids    identifier
+	draft  draft // of a decision that nobody will hold
 }
 
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
@@ -81,6 +82,7 @@ func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
 	clear(j.names)
+	j.ids.clear()
 	j.parts, j.own, j.names = j.parts[:0], j.own[:0], j.names[:0]
 	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
 	joiners.Put(j)
@@ -346,8 +348,8 @@ func (j *joiner) actionCode() string {
 // reasons names what gave the joined colour, guards first, then rules in their
 // order, then what the engine itself found; each reason once.
 func (j *joiner) reasons() {
-	for _, p := range j.parts {
-		switch {
+	for i := range j.parts {
+		switch p := &j.parts[i]; {
 		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault || len(j.d.Reasons) >= MaxReasons:
 		case p.kind == kindGuard || p.rule >= 0:
 			j.d.Reasons = appendNew(j.d.Reasons, p.reason)

@@ -79,28 +79,31 @@ func (j *joiner) stepUp() {
 // colour prefer them, then the pack, then as they were configured. A preference
 // orders and never narrows: else one more rule could bring a method back.
 func (j *joiner) preferred(order *[MaxMethods]int) (n int) {
-	taken := [MaxMethods]bool{}
-	take := func(channels []string) {
-		for _, channel := range channels {
-			for i := range j.methods {
-				if j.methods[i].Channel == channel && !taken[i] {
-					taken[i] = true
-					order[n] = i
-					n++
-				}
-			}
+	var taken [MaxMethods]bool
+	for i := range j.parts {
+		if p := &j.parts[i]; p.rule >= 0 && p.outcome == j.joined {
+			n = j.take(order, n, &taken, j.man.Rules[p.rule].StepUp)
 		}
 	}
-	for _, p := range j.parts {
-		if p.rule >= 0 && p.outcome == j.joined {
-			take(j.man.Rules[p.rule].StepUp)
-		}
-	}
-	take(j.man.StepUp)
+	n = j.take(order, n, &taken, j.man.StepUp)
 	for i := range j.methods {
 		if !taken[i] {
 			order[n] = i
 			n++
+		}
+	}
+	return n
+}
+
+// take adds the methods of the channels that are not taken yet to the first n of order.
+func (j *joiner) take(order *[MaxMethods]int, n int, taken *[MaxMethods]bool, channels []string) int {
+	for _, channel := range channels {
+		for i := range j.methods {
+			if j.methods[i].Channel == channel && !taken[i] {
+				taken[i] = true
+				order[n] = i
+				n++
+			}
 		}
 	}
 	return n

@@ -20,19 +20,23 @@ func Of(data []byte) string {
 // Text writes sum into text and returns a view of it: text must not change afterwards.
 // It is for those who have the memory of what the digest belongs to.
 func Text(text *[2 * sha256.Size]byte, sum *[sha256.Size]byte) string {
-	for i := 0; i+4 <= len(sum); i += 4 {
-		word.Store(text[:], 2*i, digits(sum[i], sum[i+1], sum[i+2], sum[i+3]))
+	bytes := unsafe.String(&sum[0], len(sum))
+	for i := 0; i < len(sum); i += 8 {
+		x := word.Load(bytes, i)
+		word.Store(text[:], 2*i, digits(x&0xffffffff))
+		word.Store(text[:], 2*i+8, digits(x>>32))
 	}
 	return unsafe.String(&text[0], len(text))
 }
 
-// digits returns the eight hexadecimal digits of four bytes, the first one lowest.
-func digits(a, b, c, d byte) uint64 {
+// digits returns the eight hexadecimal digits of the four bytes of x, the first one lowest.
+func digits(x uint64) uint64 {
 	const (
 		nibbles = 0x000f000f000f000f
 		each    = 0x0101010101010101
 	)
-	x := uint64(a) | uint64(b)<<16 | uint64(c)<<32 | uint64(d)<<48
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
 	x = x>>4&nibbles | x&nibbles<<8
 	letters := (x + 6*each) >> 4 & each // one bit in each byte from ten on
 	return x + '0'*each + letters*('a'-'0'-10)
