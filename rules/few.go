@@ -83,9 +83,7 @@ func (t *test) reachable(ix *index) (share int, ok bool) {
 }
 
 func (x *fewIndex) look(st *lookup) {
-	for _, id := range x.always {
-		x.try(id, st)
-	}
+	x.tryAll(x.always, st)
 	for i := range x.slots {
 		r := &x.slots[i]
 		if !r.used {
@@ -93,22 +91,23 @@ func (x *fewIndex) look(st *lookup) {
 		}
 		c := st.cell(int32(i))
 		switch {
-		case c.region < 0:
+		case c == absentCell:
 			x.tryAll(r.absent, st)
 		case r.list:
-			for _, item := range st.items[c.point:c.region] {
-				x.cell(r, item, st)
+			for _, item := range st.itemsOf(int32(i)) {
+				x.cell(r, &st.x.slots[i], item, st)
 			}
 		default:
-			x.cell(r, c, st)
+			x.cell(r, &st.x.slots[i], c, st)
 		}
 	}
 }
 
-func (x *fewIndex) cell(r *reach, c cell, st *lookup) {
-	x.tryAll(r.regions[c.region], st)
-	if c.point >= 0 {
-		x.tryAll(r.points[c.point], st)
+func (x *fewIndex) cell(r *reach, s *slotIndex, c int32, st *lookup) {
+	point, region := s.place(c)
+	x.tryAll(r.regions[region], st)
+	if point >= 0 {
+		x.tryAll(r.points[point], st)
 	}
 }
 
@@ -132,5 +131,5 @@ func (x *fewIndex) try(id int32, st *lookup) {
 			unknown = true
 		}
 	}
-	st.note(c.rule, unknown, c.ask)
+	st.found.note(claimOf(c.rule, c.ask), unknown)
 }

@@ -11,14 +11,9 @@ import (
 // slot it knows which members pass in each cell; what passes everywhere is true.
 type group struct {
 	entries []entry
-	rules   []groupRule
+	claims  []claim
 	words   int      // of a bitmap over the members
 	open    []uint64 // members that must be told when they are unknown; nil when there is none
-}
-
-type groupRule struct {
-	rule int32
-	ask  bool
 }
 
 // entry is one slot of a group: which members pass in each of its cells. A look-up
@@ -26,14 +21,16 @@ type groupRule struct {
 type entry struct {
 	slot    int32
 	list    listTest
-	unknown bool // an absent slot leaves every member open; else absent tells
+	unknown bool   // an absent slot leaves every member open; else absent tells
+	cells   []span // by cell; nil where that would be too large a table
+	lists   []uint16
+	words   []uint64
+
+	// What cells is made of:
 	absent  span
 	regions []span // by region of the slot
 	points  []int32
 	at      []span // of points, which are sorted: those of which some member makes an exception
-	dense   []span // by point, when most have an exception; noSpan where none has
-	lists   []uint16
-	words   []uint64
 }
 
 // span is a set of members as a part of an entry's lists, or of its words.
@@ -44,10 +41,8 @@ type span struct {
 
 const (
 	bitmap  = -1
-	noPoint = -2
+	unknown = -2 // all that must be told when they are unknown
 )
-
-var noSpan = span{n: noPoint}
 
 // set is a set of members: a sorted list while they are few, else a bitmap.
 type set struct {
@@ -93,7 +88,7 @@ func (b *indexer) group(list []int) {
 	g := group{words: (len(list) + 63) / 64}
 	for n, i := range list {
 		c := &b.conjs[i]
-		g.rules = append(g.rules, groupRule{c.rule, c.ask})
+		g.claims = append(g.claims, claimOf(c.rule, c.ask))
 		if c.open {
 			if g.open == nil {
 				g.open = make([]uint64, g.words)
@@ -109,6 +104,10 @@ func (b *indexer) group(list []int) {
 		g.entries = append(g.entries, newEntry(&b.x.slots[first.tests[k].slot], tests, g.words))
 	}
 	g.entries = ordered(g.entries, b.x, g.words)
+	for i := range g.entries {
+		e := &g.entries[i]
+		e.fill(&b.x.slots[e.slot], g.open != nil)
+	}
 	b.x.groups = append(b.x.groups, g)
 }
 
@@ -182,7 +181,7 @@ func (e *entry) refusals(x *index) float64 {
 		}
 	}
 	for p := range s.places {
-		if e.find(cell{int32(p), s.places[p]}).n == 0 {
+		if e.find(s, firstCell+int32(p)).n == 0 {
 			empty++
 		}
 	}
@@ -243,40 +242,53 @@ func (e *entry) except(s *slotIndex, tests []*test, in []uint64) {
 		}
 		e.at = append(e.at, e.keep(in))
 	}
-	e.fill(s)
 }
 
-// fill makes the table by points, where most points of the slot are exceptions.
-func (e *entry) fill(s *slotIndex) {
-	if len(s.places) > 4*len(e.points)+64 {
+// fill makes the table by cells, where it is not much larger than what it is made of.
+// open tells whether the group has members that must be told when they are unknown.
+func (e *entry) fill(s *slotIndex, open bool) {
+	if len(s.places) > 4*(len(e.points)+len(e.regions))+64 {
 		return
 	}
-	e.dense = make([]span, len(s.places))
-	for p := range e.dense {
-		e.dense[p] = noSpan
+	e.cells = make([]span, s.cells())
+	e.cells[absentCell] = e.missing(open)
+	for c := firstCell; c < int32(len(e.cells)); c++ {
+		_, region := s.place(c)
+		e.cells[c] = e.regions[region]
 	}
 	for i, p := range e.points {
-		e.dense[p] = e.at[i]
+		e.cells[firstCell+p] = e.at[i]
 	}
 }
 
-// find returns the members that pass in a cell.
-func (e *entry) find(c cell) span {
-	if c.point >= 0 {
-		if e.dense != nil {
-			if s := e.dense[c.point]; s.n != noPoint {
-				return s
-			}
-		} else if i, ok := slices.BinarySearch(e.points, c.point); ok {
+// missing is the span of an absent value.
+func (e *entry) missing(open bool) span {
+	switch {
+	case !e.unknown:
+		return e.absent
+	case open:
+		return span{n: unknown}
+	}
+	return span{}
+}
+
+// find returns the members that pass in a cell of a value.
+func (e *entry) find(s *slotIndex, c int32) span {
+	if e.cells != nil {
+		return e.cells[c]
+	}
+	point, region := s.place(c)
+	if point >= 0 {
+		if i, ok := slices.BinarySearch(e.points, point); ok {
 			return e.at[i]
 		}
 	}
-	return e.regions[c.region]
+	return e.regions[region]
 }
 
 // look finds the members of the group that an event leaves standing.
 func (g *group) look(st *lookup) {
-	unknown := false
+	open := false
 	// On the stack, where a garbage collection under way does not slow writes down.
 	var few [6]set
 	sets := few[:0]
@@ -287,25 +299,28 @@ func (g *group) look(st *lookup) {
 	for i := range g.entries {
 		e := &g.entries[i]
 		c := st.cell(e.slot)
-		found := e.absent
+		var found span
 		switch {
-		case c.region >= 0 && e.list != noList:
-			s, some := e.items(st.items[c.point:c.region], st.unionAt(i, g.words))
+		case e.list != noList && c != absentCell:
+			s, some := e.items(st, i, g.words)
 			if !some {
 				return
 			}
 			sets = append(sets, s)
 			continue
-		case c.region >= 0:
-			found = e.find(c)
-		case e.unknown && g.open == nil:
-			return
-		case e.unknown:
-			unknown = true
-			continue
+		case e.cells != nil:
+			found = e.cells[c]
+		case c == absentCell:
+			found = e.missing(g.open != nil)
+		default:
+			found = e.find(&st.x.slots[e.slot], c)
 		}
 		if found.n == 0 {
 			return
+		}
+		if found.n == unknown {
+			open = true
+			continue
 		}
 		if found.n > 0 && (lead < 0 || int(found.n) < len(sets[lead].list)) {
 			lead = len(sets)
@@ -314,9 +329,9 @@ func (g *group) look(st *lookup) {
 	}
 	if lead >= 0 {
 		sets[0], sets[lead] = sets[lead], sets[0]
-		g.probe(sets, unknown, st)
+		g.probe(sets, open, st)
 	} else {
-		g.intersect(sets, unknown, st)
+		g.intersect(sets, open, st)
 	}
 }
 
@@ -328,45 +343,61 @@ func (st *state) many(n int) []set {
 	return st.sets[:0]
 }
 
-// tell notes a member that passed everywhere, or that is unknown and must be told.
-func (g *group) tell(i int, unknown bool, st *lookup) {
-	if unknown && g.open[i>>6]>>(i&63)&1 == 0 {
-		return
+// tell notes members that passed everywhere, or that are unknown and must be told.
+func (g *group) tell(list []uint16, open bool, st *lookup) {
+	for _, i := range list {
+		if !open || g.open[i>>6]>>(i&63)&1 != 0 {
+			st.found.note(g.claims[i], open)
+		}
 	}
-	st.note(g.rules[i].rule, unknown, g.rules[i].ask)
 }
 
 // probe looks for the members of the short list of the first set in the others.
-func (g *group) probe(sets []set, unknown bool, st *lookup) {
-	others := sets[1:]
-next:
-	for _, i := range sets[0].list {
-		for k := range others {
-			s := &others[k]
-			if s.bits == nil {
-				if _, ok := slices.BinarySearch(s.list, i); !ok {
-					continue next
-				}
-			} else if s.bits[i>>6]>>(i&63)&1 == 0 {
-				continue next
-			}
-		}
-		g.tell(int(i), unknown, st)
+func (g *group) probe(sets []set, open bool, st *lookup) {
+	left := sets[0].list
+	for k := 1; k < len(sets) && len(left) > 0; k++ {
+		left = sets[k].among(left, st.kept)
 	}
+	g.tell(left, open, st)
+}
+
+// among writes those of a list that are in the set to dst, which may be the list's own
+// memory. It does so without a branch on each of them, which nothing could foretell.
+func (s *set) among(list, dst []uint16) []uint16 {
+	n := 0
+	if s.bits != nil {
+		for _, i := range list {
+			dst[n] = i
+			n += int(s.bits[i>>6] >> (i & 63) & 1)
+		}
+		return dst[:n]
+	}
+	rest := s.list
+	for _, i := range list {
+		at, ok := slices.BinarySearch(rest, i)
+		if rest = rest[at:]; ok {
+			dst[n] = i
+			n++
+		}
+	}
+	return dst[:n]
 }
 
 // intersect meets bitmaps.
-func (g *group) intersect(sets []set, unknown bool, st *lookup) {
+func (g *group) intersect(sets []set, open bool, st *lookup) {
 	for w := range g.words {
 		x := ^uint64(0)
-		if w == g.words-1 && len(g.rules)&63 != 0 {
-			x = 1<<(len(g.rules)&63) - 1
+		if w == g.words-1 && len(g.claims)&63 != 0 {
+			x = 1<<(len(g.claims)&63) - 1
 		}
 		for k := range sets {
 			x &= sets[k].bits[w]
 		}
+		if open {
+			x &= g.open[w]
+		}
 		for ; x != 0; x &= x - 1 {
-			g.tell(w<<6+bits.TrailingZeros64(x), unknown, st)
+			st.found.note(g.claims[w<<6+bits.TrailingZeros64(x)], open)
 		}
 	}
 }
@@ -382,17 +413,18 @@ func (st *state) unionAt(k, words int) []uint64 {
 	return st.union[k][:words]
 }
 
-// items returns the members that pass for a list: the union over its items, or what
-// is outside of it. some is false when there is none.
-func (e *entry) items(items []cell, u []uint64) (s set, some bool) {
+// items returns the members that pass for a list, as entry k of its group: the union
+// over its items, or what is outside of it. some is false when there is none.
+func (e *entry) items(st *lookup, k, words int) (s set, some bool) {
+	u, slot := st.unionAt(k, words), &st.x.slots[e.slot]
 	clear(u)
-	for _, c := range items {
-		found := e.find(c)
+	for _, c := range st.itemsOf(e.slot) {
+		found := e.find(slot, c)
 		if found.n == 0 {
 			continue
 		}
 		some = true
-		s := e.open(found, len(u))
+		s := e.open(found, words)
 		for _, i := range s.list {
 			u[i>>6] |= 1 << (i & 63)
 		}

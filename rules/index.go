@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/issuant/issuant/rules/logic"
@@ -17,6 +16,11 @@ type index struct {
 	few    fewIndex
 	always []int32 // rules that are judged on every event
 	words  int     // of a bitmap over the rules
+
+	// Made from the above when the index is complete:
+	boards  []board // instead of few and, where they hold them too, of groups
+	whole   bool    // they do
+	longest int     // list of members
 }
 
 // minGroup is how many conjunctions of one signature are worth a group. A group holds
@@ -56,17 +60,18 @@ const (
 // pass judges a test. A list's items are its own business.
 func (t *test) pass(st *lookup) Truth {
 	c := st.cell(t.slot)
-	if c.region < 0 {
+	if c == absentCell {
 		return t.absent
 	}
+	s := &st.x.slots[t.slot]
 	if t.list != noList {
 		some := false
-		for _, item := range st.items[c.point:c.region] {
-			some = some || t.has(item)
+		for _, item := range st.itemsOf(t.slot) {
+			some = some || t.has(s, item)
 		}
 		return truthWhen(some == (t.list == someItem))
 	}
-	return truthWhen(t.has(c))
+	return truthWhen(t.has(s, c))
 }
 
 func truthWhen(b bool) Truth {
@@ -76,30 +81,76 @@ func truthWhen(b bool) Truth {
 	return False
 }
 
-// state is the memory of one look-up; it is used again.
-type state struct {
-	cells []cell // by slot; those that nobody asked for are unseen
-	items []cell
-	found []finding // by 64 rules
-	dirty []uint64  // bit by index into found: something was found there
-	sets  []set
-	union [][]uint64 // by entry of a group: the members that pass for a list
+// claim is what a conjunction that stands says: a rule is true, or its tree must be asked.
+type claim int32
+
+func claimOf(rule int32, ask bool) claim {
+	if ask {
+		return claim(rule<<1 | 1)
+	}
+	return claim(rule << 1)
 }
 
-// finding says of 64 rules: a conjunction is true; one is neither true nor false;
-// only the tree can judge.
-type finding struct{ hit, open, ask uint64 }
+func (c claim) rule() int32 { return int32(c >> 1) }
+func (c claim) ask() bool   { return c&1 != 0 }
+
+// state is the memory of one look-up; it is used again.
+type state struct {
+	cells  []int32    // by slot
+	ranges [][2]int32 // by slot, of a list: which of the items are its
+	items  []int32    // cells
+	found  findings
+	kept   []uint16 // members that are left of a list
+	sets   []set
+	union  [][]uint64 // by entry of a group: the members that pass for a list
+}
+
+// findings says of the rules, each a bit, which of them an event found.
+type findings struct {
+	hits  []uint64 // a conjunction is true
+	open  []uint64 // one is neither true nor false
+	asks  []uint64 // only the tree can judge
+	dirty []uint64 // bit by word of the three: there is something in it
+	rare  bool     // there is something in open or asks
+}
 
 // reset makes the state fit an index; each leaves it clean otherwise.
 func (st *state) reset(x *index) {
-	if len(st.cells) != len(x.slots) || len(st.found) != x.words {
-		*st = state{cells: make([]cell, len(x.slots)), items: st.items, sets: st.sets, union: st.union,
-			found: make([]finding, x.words), dirty: make([]uint64, (x.words+63)/64)}
+	if len(st.cells) != len(x.slots) || len(st.found.hits) != x.words || len(st.kept) < x.longest {
+		words := make([]uint64, 3*x.words+(x.words+63)/64)
+		part := func(n int) (w []uint64) { w, words = words[:n:n], words[n:]; return w }
+		*st = state{cells: make([]int32, len(x.slots)), ranges: make([][2]int32, len(x.slots)), items: st.items, sets: st.sets, union: st.union,
+			found: findings{hits: part(x.words), open: part(x.words), asks: part(x.words), dirty: words}, kept: make([]uint16, x.longest)}
 	}
-	for i := range st.cells {
-		st.cells[i] = unseen
-	}
+	clear(st.cells)
 	st.items = st.items[:0]
+}
+
+// note keeps what a conjunction says of its rule.
+func (f *findings) note(c claim, unknown bool) {
+	w, bit := uint32(c)>>7, uint64(1)<<(uint32(c)>>1&63)
+	f.dirty[w>>6] |= 1 << (w & 63)
+	switch {
+	case c.ask():
+		f.asks[w] |= bit
+		f.rare = true
+	case unknown:
+		f.open[w] |= bit
+		f.rare = true
+	default:
+		f.hits[w] |= bit
+	}
+}
+
+// take returns word w of the findings: the rules that are true, and all, and forgets them.
+func (f *findings) take(w int) (hits, all, asks uint64) {
+	hits, f.hits[w] = f.hits[w], 0
+	if !f.rare {
+		return hits, hits, 0
+	}
+	asks, all = f.asks[w], hits|f.asks[w]|f.open[w]
+	f.asks[w], f.open[w] = 0, 0
+	return hits, all, asks
 }
 
 // lookup is one look-up under way. It lies on the stack.
@@ -109,21 +160,18 @@ type lookup struct {
 	env *Env
 }
 
-// unseen stands for a cell that has not been looked up.
-var unseen = cell{-1, -2}
-
 // cell returns the cell of a slot, which is looked up when it is first asked for.
-func (st *lookup) cell(slot int32) cell {
+func (st *lookup) cell(slot int32) int32 {
 	if c := st.cells[slot]; c != unseen {
 		return c
 	}
 	return st.see(slot)
 }
 
-func (st *lookup) see(slot int32) cell {
-	c := st.x.slots[slot].look(st.env, st.state)
-	st.cells[slot] = c
-	return c
+// itemsOf returns the cells of a list, which is there.
+func (st *lookup) itemsOf(slot int32) []int32 {
+	r := st.ranges[slot]
+	return st.items[r[0]:r[1]]
 }
 
 // indexer builds an index.
@@ -156,6 +204,7 @@ func newIndex(m *Manifest, conds []Condition) *index {
 		}
 	}
 	b.divide()
+	b.x.complete()
 	return b.x
 }
 
@@ -177,7 +226,8 @@ func (b *indexer) learn(s *Schema, n logic.Normal) {
 			if !ok {
 				at = int32(len(b.x.slots))
 				b.at[a.Slot] = at
-				b.x.slots = append(b.x.slots, slotIndex{slot: a.Slot, typ: a.Type, field: s.slots[a.Slot.Field].typ, column: s.slots[a.Slot.Field].column, points: map[string]int32{}})
+				b.x.slots = append(b.x.slots, newSlotIndex(a.Slot, a.Type, s))
+				b.x.slots[at].known = map[string]int32{}
 			}
 			b.x.slots[at].learn(a)
 		}
@@ -265,18 +315,13 @@ func (c *conj) signature() string {
 	return string(sig)
 }
 
-// note keeps what a conjunction says of its rule.
-func (st *state) note(rule int32, unknown, ask bool) {
-	w, bit := rule>>6, uint64(1)<<(rule&63)
-	st.dirty[w>>6] |= 1 << (w & 63)
-	switch f := &st.found[w]; {
-	case ask:
-		f.ask |= bit
-	case unknown:
-		f.open |= bit
-	default:
-		f.hit |= bit
+// complete makes what look-ups need besides.
+func (x *index) complete() {
+	for i := range x.groups {
+		g := &x.groups[i]
+		x.longest = max(x.longest, 2*g.words)
 	}
+	x.makeBoards()
 }
 
 // look finds all rules that are true or not known to be false.
@@ -284,25 +329,18 @@ func (x *index) look(env *Env, memory *state) {
 	st := &lookup{state: memory, x: x, env: env}
 	st.reset(x)
 	for _, rule := range x.always {
-		st.note(rule, false, true)
+		st.found.note(claimOf(rule, true), false)
+	}
+	for i := range x.boards {
+		x.boards[i].look(st)
+	}
+	if x.whole {
+		return
 	}
 	for i := range x.groups {
 		x.groups[i].look(st)
 	}
-	x.few.look(st)
-}
-
-// each calls f for every rule found, in order, and forgets them.
-func (st *state) each(f func(rule int, hit, ask bool)) {
-	for d := range st.dirty {
-		for ; st.dirty[d] != 0; st.dirty[d] &= st.dirty[d] - 1 {
-			w := d<<6 + bits.TrailingZeros64(st.dirty[d])
-			found := st.found[w]
-			st.found[w] = finding{}
-			for all := found.hit | found.ask | found.open; all != 0; all &= all - 1 {
-				n := bits.TrailingZeros64(all)
-				f(w<<6+n, found.hit>>n&1 == 1, found.ask>>n&1 == 1)
-			}
-		}
+	if len(x.boards) == 0 {
+		x.few.look(st)
 	}
 }

@@ -101,10 +101,10 @@ func (w *indexWriter) slot(s *slotIndex) {
 }
 
 func (w *indexWriter) group(g *group) {
-	w.num(len(g.rules))
-	for _, r := range g.rules {
-		w.num(int(r.rule))
-		w.bool(r.ask)
+	w.num(len(g.claims))
+	for _, c := range g.claims {
+		w.num(int(c.rule()))
+		w.bool(c.ask())
 	}
 	w.bool(g.open != nil)
 	w.words(g.open)
@@ -176,9 +176,12 @@ type indexReader struct {
 // bytes are none.
 func readIndex(b []byte, whole string, s *Schema, lists, rules int) (x *index, ok bool) {
 	r := &indexReader{Decoder: logic.NewDecoder(b, whole), x: &index{words: (rules + 63) / 64}, s: s, lists: lists, rules: rules}
-	r.x.slots = make([]slotIndex, r.count())
-	for i := range r.x.slots {
-		r.slot(&r.x.slots[i])
+	for range r.count() {
+		if r.Bad {
+			break
+		}
+		r.x.slots = append(r.x.slots, slotIndex{})
+		r.slot(&r.x.slots[len(r.x.slots)-1])
 	}
 	if r.Bad {
 		return nil, false
@@ -189,7 +192,11 @@ func readIndex(b []byte, whole string, s *Schema, lists, rules int) (x *index, o
 	}
 	r.few(&r.x.few)
 	r.x.always = readNums[int32](r, rules)
-	return r.x, !r.Bad && len(r.Left()) == 0
+	if r.want(len(r.Left()) == 0); r.Bad {
+		return nil, false
+	}
+	r.x.complete()
+	return r.x, true
 }
 
 func (r *indexReader) want(ok bool) { r.Bad = r.Bad || !ok }
@@ -255,11 +262,9 @@ func ascending[T int32 | uint16 | int64 | string](list []T) bool {
 }
 
 func (r *indexReader) slot(s *slotIndex) {
-	s.slot = logic.Slot{Field: r.below(r.s.Len()), Func: logic.Func(r.below(int(logic.ItemsOf) + 1)), List: r.below(MaxLists)}
-	s.typ = Type(r.below(int(Strings)))
-	at := r.s.slots[s.slot.Field]
-	s.field, s.column = at.typ, at.column
-	r.want(s.typ == slotType(s.slot.Func, s.field) && (s.slot.List == 0 || s.slot.List < r.lists))
+	slot := logic.Slot{Field: r.below(r.s.Len()), Func: logic.Func(r.below(int(logic.ItemsOf) + 1)), List: r.below(MaxLists)}
+	*s = newSlotIndex(slot, Type(r.below(int(Strings))), r.s)
+	r.want(s.typ == slotType(slot.Func, s.of) && (slot.List == 0 || slot.List < r.lists))
 	points := r.texts()
 	s.texts = r.texts()
 	for range r.count() {
@@ -305,9 +310,9 @@ func (r *indexReader) test() (slot int32, list listTest) {
 func (r *indexReader) group(g *group) {
 	n := r.below(maxGroup + 1)
 	g.words = (n + 63) / 64
-	g.rules = make([]groupRule, n)
-	for i := range g.rules {
-		g.rules[i] = groupRule{int32(r.below(r.rules)), r.bool()}
+	g.claims = make([]claim, n)
+	for i := range g.claims {
+		g.claims[i] = claimOf(int32(r.below(r.rules)), r.bool())
 	}
 	if r.bool() {
 		g.open = r.words(g.words)
@@ -319,11 +324,12 @@ func (r *indexReader) group(g *group) {
 	}
 	g.entries = make([]entry, entries)
 	for i := range g.entries {
-		r.entry(&g.entries[i], n)
+		r.entry(&g.entries[i], g)
 	}
 }
 
-func (r *indexReader) entry(e *entry, n int) {
+func (r *indexReader) entry(e *entry, g *group) {
+	n, words := len(g.claims), g.words
 	e.slot, e.list = r.test()
 	e.unknown = r.bool()
 	e.lists = readNums[uint16](r, n)
@@ -332,13 +338,12 @@ func (r *indexReader) entry(e *entry, n int) {
 		return
 	}
 	s := &r.x.slots[e.slot]
-	words := (n + 63) / 64
 	e.absent = r.span(e, words)
 	e.regions = r.spans(e, s.regions(), words)
 	e.points = readNums[int32](r, len(s.places))
 	e.at = r.spans(e, len(e.points), words)
 	if r.want(ascending(e.points)); !r.Bad {
-		e.fill(s)
+		e.fill(s, g.open != nil)
 	}
 }
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math/bits"
 	"time"
 
 	"github.com/issuant/issuant/internal/code"
@@ -89,23 +90,35 @@ func (p *Pack) runIndexed(run *Run) {
 		}
 	}
 	p.index.look(env, &run.state)
-	run.state.each(func(i int, hit, ask bool) {
-		m, v := &p.modes[i], Verdict{Truth: True, Hit: true, Ran: true}
-		if m.picky && !p.runs(i, env) {
-			return
+	found := &run.state.found
+	for d := range found.dirty {
+		for words := found.dirty[d]; words != 0; words &= words - 1 {
+			run.Notes = p.noteWord(run.Notes, d<<6+bits.TrailingZeros64(words), found, env)
 		}
-		if hit {
-			run.Notes = append(run.Notes, Note{i, v})
-			return
+		found.dirty[d] = 0
+	}
+	found.rare = false
+}
+
+// noteWord notes what is found of the 64 rules of a word.
+func (p *Pack) noteWord(notes []Note, w int, found *findings, env *Env) []Note {
+	hits, all, asks := found.take(w)
+	for ; all != 0; all &= all - 1 {
+		n := bits.TrailingZeros64(all)
+		i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
+		if m := &p.modes[i]; m.picky && !p.runs(i, env) {
+			continue
+		} else if hits>>n&1 == 0 {
+			if v.Truth = Unknown; m.strict || asks>>n&1 != 0 {
+				v.Truth, v.Code = judge(p.rules[i], env)
+			}
+			if v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing; !m.says(v) {
+				continue
+			}
 		}
-		if v.Truth = Unknown; ask || m.strict {
-			v.Truth, v.Code = judge(p.rules[i], env)
-		}
-		v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
-		if m.says(v) {
-			run.Notes = append(run.Notes, Note{i, v})
-		}
-	})
+		notes = append(notes, Note{i, v})
+	}
+	return notes
 }
 
 func judge(c Condition, env *Env) (Truth, code.Code) {

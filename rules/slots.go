@@ -2,10 +2,12 @@ package rules
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules/logic"
 )
 
@@ -16,23 +18,59 @@ import (
 //
 // Numbers have regions only: a single number is a range of one.
 
-// cell is what is known of a value: its point, or -1, and its region. An absent value
-// has region -1. Of a list, point and region bound its items among state.items.
-type cell struct{ point, region int32 }
+// A cell is a number: those of the points first, in the order of their numbers, and
+// those of the regions after them. Of a list the cells of its items are kept, in
+// state.items.
+const (
+	unseen     int32 = iota // the value has not been looked up
+	absentCell              // there is no value
+	firstCell               // of the values; of a list: it is there
+)
 
-// slotIndex finds the cell of a value.
+// slotIndex finds the cell of a value. What a look-up reads of it comes first, so that it
+// lies together.
 type slotIndex struct {
-	slot   logic.Slot
-	typ    Type // of the value; String of an item
-	field  Type // of the field
+	sight  sight
+	field  uint16
 	column uint16
-	points map[string]int32 // while the index is built
-	table  textTable        // the points
-	places []int32          // by point: its region
-	texts  []string
-	nums   []int64
-	near   []int32 // regions of the numbers from least on, where they lie close together
-	least  int64
+	points int32     // how many
+	below  int64     // the number before the first of near
+	near   []uint16  // cells of the numbers from below on, where they lie close together
+	table  textTable // the points
+	keys   []uint64  // of texts: see prefix
+	texts  []string  // cuts
+	nums   []int64   // cuts
+	places []int32   // by point: its region
+	typ    Type      // of the value; String of an item
+	of     Type      // of the field
+	slot   logic.Slot
+	known  map[string]int32 // the points, while the index is built
+}
+
+// sight is how a slot's value is come by.
+type sight uint8
+
+const (
+	seenByFunc sight = iota
+	seenAsText
+	seenAsNumber
+	seenAsFloat
+)
+
+// newSlotIndex begins an index of a slot whose values are of type t, over facts of s.
+func newSlotIndex(slot logic.Slot, t Type, s *Schema) slotIndex {
+	at := s.slots[slot.Field]
+	x := slotIndex{slot: slot, typ: t, of: at.typ, field: uint16(slot.Field), column: at.column}
+	switch {
+	case slot.Func != logic.Plain:
+	case t == String:
+		x.sight = seenAsText
+	case t == Float:
+		x.sight = seenAsFloat
+	default:
+		x.sight = seenAsNumber
+	}
+	return x
 }
 
 // maxNear is how many numbers are worth a table in the place of a search.
@@ -40,6 +78,20 @@ const maxNear = 2048
 
 // regions is how many there are.
 func (s *slotIndex) regions() int { return len(s.texts) + len(s.nums) + 1 }
+
+// cells is how many cells there are, with those that stand for no value.
+func (s *slotIndex) cells() int { return int(firstCell+s.points) + s.regions() }
+
+// place is the point of a cell of a value, or -1, and its region.
+func (s *slotIndex) place(c int32) (point, region int32) {
+	if c -= firstCell; c >= s.points {
+		return -1, c - s.points
+	}
+	return c, s.places[c]
+}
+
+// inRegion is the cell of what is in a region, and at none of the points.
+func (s *slotIndex) inRegion(r int32) int32 { return firstCell + s.points + r }
 
 // members is a set of cells: all regions from a toggle on change sides, in tells the
 // side of region 0, and the points listed are on the other side than their region.
@@ -60,8 +112,10 @@ func (m *members) region(r int32) bool {
 	return in
 }
 
-func (m *members) has(c cell) bool {
-	return m.region(c.region) != (c.point >= 0 && has32(m.points, c.point))
+// has tells whether a cell of a slot's values is one of them.
+func (m *members) has(s *slotIndex, c int32) bool {
+	point, region := s.place(c)
+	return m.region(region) != (point >= 0 && has32(m.points, point))
 }
 
 // has32 searches a sorted list.
@@ -93,8 +147,8 @@ func (s *slotIndex) learn(a *logic.Atom) {
 		return
 	}
 	split(a.Texts, func(p string) {
-		if _, ok := s.points[p]; !ok {
-			s.points[p] = int32(len(s.points))
+		if _, ok := s.known[p]; !ok {
+			s.known[p] = int32(len(s.known))
 		}
 	}, func(c string) { s.texts = append(s.texts, c) })
 }
@@ -104,8 +158,8 @@ func (s *slotIndex) settle() {
 	s.nums = slices.Compact(s.nums)
 	slices.Sort(s.texts)
 	s.texts = slices.Compact(s.texts)
-	points := make([]string, len(s.points))
-	for text, p := range s.points {
+	points := make([]string, len(s.known))
+	for text, p := range s.known {
 		points[p] = text
 	}
 	s.fill(points)
@@ -113,23 +167,48 @@ func (s *slotIndex) settle() {
 
 // fill makes what look-ups need from the points and cuts.
 func (s *slotIndex) fill(points []string) {
+	s.points = int32(len(points))
 	s.places = make([]int32, len(points))
-	if len(s.texts) > 0 {
-		for p, text := range points {
-			s.places[p] = regionOf(s.texts, text)
-		}
+	s.keys = make([]uint64, len(s.texts))
+	for i, text := range s.texts {
+		s.keys[i] = prefix(text)
+	}
+	for p, text := range points {
+		s.places[p] = s.textRegion(text)
 	}
 	s.table = newTextTable(points)
-	if n := len(s.nums); n > 2 && uint64(s.nums[n-1])-uint64(s.nums[0]) < maxNear {
-		s.least = s.nums[0]
-		s.near = make([]int32, s.nums[n-1]-s.nums[0]+1)
-		for i, region := 0, 0; i < len(s.near); i++ {
-			for region < n && s.nums[region] <= s.least+int64(i) {
-				region++
-			}
-			s.near[i] = int32(region)
+	s.fillNear()
+}
+
+// fillNear makes the table of the numbers from the one before the first cut to the last
+// cut: what lies beyond is in the cell of the one or of the other.
+func (s *slotIndex) fillNear() {
+	n := len(s.nums)
+	if n == 0 || s.nums[0] == math.MinInt64 || uint64(s.nums[n-1])-uint64(s.nums[0]) >= maxNear {
+		return
+	}
+	s.below = s.nums[0] - 1
+	s.near = make([]uint16, s.nums[n-1]-s.below+1)
+	region := 0
+	for i := range s.near {
+		for region < n && s.nums[region] <= s.below+int64(i) {
+			region++
+		}
+		s.near[i] = uint16(s.inRegion(int32(region)))
+	}
+}
+
+// countBelow counts the sorted keys below key.
+func countBelow(keys []uint64, key uint64) int {
+	lo, hi := 0, len(keys)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); keys[mid] < key {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
+	return lo
 }
 
 // regionOf counts the cuts at or below v.
@@ -162,79 +241,109 @@ func (s *slotIndex) membersOf(a *logic.Atom) (m members) {
 		return m
 	}
 	m.in = a.Texts.In
-	split(a.Texts, func(p string) { m.points = append(m.points, s.points[p]) },
+	split(a.Texts, func(p string) { m.points = append(m.points, s.known[p]) },
 		func(c string) { m.toggles = append(m.toggles, regionOf(s.texts, c)) })
 	slices.Sort(m.points)
 	return m
 }
 
-func (s *slotIndex) textCell(v string) cell {
-	p := s.table.number(v)
-	switch {
-	case len(s.texts) == 0:
-		return cell{p, 0}
-	case p >= 0:
-		return cell{p, s.places[p]}
+// prefix is the first eight bytes of a text, as a number: texts are in the order of
+// their prefixes, but for those that share one.
+func prefix(s string) (key uint64) {
+	if len(s) >= 8 {
+		return bits.ReverseBytes64(word.Load(s, 0))
 	}
-	return cell{-1, regionOf(s.texts, v)}
+	for i := range len(s) {
+		key |= uint64(s[i]) << (56 - 8*i)
+	}
+	return key
 }
 
-func (s *slotIndex) numCell(v int64) cell {
-	if len(s.near) > 0 {
-		switch i := uint64(v) - uint64(s.least); {
-		case i < uint64(len(s.near)):
-			return cell{-1, s.near[i]}
-		case v < s.least:
-			return cell{-1, 0}
+// outside is the cell of a text that is none of the points.
+func (s *slotIndex) outside(v string) int32 {
+	if len(s.keys) == 0 {
+		return firstCell + s.points
+	}
+	return s.inRegion(s.textRegion(v))
+}
+
+// textRegion is the region of a text.
+func (s *slotIndex) textRegion(v string) int32 {
+	key := prefix(v)
+	from := countBelow(s.keys, key)
+	to := from
+	if from < len(s.keys) && s.keys[from] == key {
+		to = len(s.keys)
+		if key < math.MaxUint64 {
+			to = from + countBelow(s.keys[from:], key+1)
 		}
-		return cell{-1, int32(len(s.nums))}
 	}
-	return cell{-1, regionOf(s.nums, v)}
+	return int32(from) + regionOf(s.texts[from:to], v)
 }
 
-var absentCell = cell{-1, -1}
-
-// look returns the cell of the slot's value in an event.
-func (s *slotIndex) look(env *Env, st *state) cell {
-	f := env.Facts
-	if !f.Present(s.slot.Field) {
-		return absentCell
+func (s *slotIndex) textCell(v string) int32 {
+	if p := s.table.number(v); p >= 0 {
+		return firstCell + p
 	}
+	return s.outside(v)
+}
+
+func (s *slotIndex) numCell(v int64) int32 {
+	if n := len(s.near); n > 0 {
+		return int32(s.near[min(max(v, s.below), s.below+int64(n-1))-s.below])
+	}
+	return firstCell + regionOf(s.nums, v)
+}
+
+// see looks up the cell of a slot. What textCell and numCell do is written out, since a
+// call would take as long.
+func (st *lookup) see(slot int32) int32 {
+	s, f, c := &st.x.slots[slot], st.env.Facts, absentCell
+	if f.has[s.field>>6&(MaxFields/64-1)]>>(s.field&63)&1 != 0 {
+		switch s.sight {
+		case seenAsText:
+			v := f.texts[s.column]
+			if p := s.table.number(v); p >= 0 {
+				c = firstCell + p
+			} else {
+				c = s.outside(v)
+			}
+		case seenAsNumber:
+			v := f.nums[s.column]
+			if n := len(s.near); n > 0 {
+				c = int32(s.near[min(max(v, s.below), s.below+int64(n-1))-s.below])
+			} else {
+				c = s.numCell(v)
+			}
+		case seenAsFloat:
+			c = s.numCell(logic.FloatKey(math.Float64frombits(uint64(f.nums[s.column]))))
+		default:
+			c = st.derive(slot, s)
+		}
+	}
+	st.cells[slot] = c
+	return c
+}
+
+// derive looks up the cell of a function of a fact.
+func (st *lookup) derive(slot int32, s *slotIndex) int32 {
+	f := st.env.Facts
 	switch s.slot.Func {
-	case logic.Plain:
-		return s.plain(f)
 	case logic.ItemsOf:
-		c := cell{point: int32(len(st.items))}
+		from := int32(len(st.items))
 		for _, item := range f.lists[s.column] {
 			st.items = append(st.items, s.textCell(item))
 		}
-		c.region = int32(len(st.items))
-		return c
+		st.ranges[slot] = [2]int32{from, int32(len(st.items))}
+		return firstCell
 	case logic.ListedIn:
 		n := int64(0)
-		if l := s.slot.List; l < len(env.Lists) && env.Lists[l].Contains(f.texts[s.column], env.Now) {
+		if l := s.slot.List; l < len(st.env.Lists) && st.env.Lists[l].Contains(f.texts[s.column], st.env.Now) {
 			n = 1
 		}
 		return s.numCell(n)
-	}
-	return s.derived(f)
-}
-
-func (s *slotIndex) plain(f *Facts) cell {
-	switch s.typ {
-	case String:
-		return s.textCell(f.texts[s.column])
-	case Float:
-		return s.numCell(logic.FloatKey(math.Float64frombits(uint64(f.nums[s.column]))))
-	}
-	return s.numCell(f.nums[s.column])
-}
-
-// derived is a function of a fact.
-func (s *slotIndex) derived(f *Facts) cell {
-	switch s.slot.Func {
 	case logic.LenOf:
-		if s.field == Strings {
+		if s.of == Strings {
 			return s.numCell(int64(len(f.lists[s.column])))
 		}
 		return s.numCell(int64(utf8.RuneCountInString(f.texts[s.column])))
