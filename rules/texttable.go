@@ -57,7 +57,7 @@ func keyOf(s string) (key uint64) {
 		return keyOfLong(s)
 	}
 	if len(s) >= 4 {
-		return uint64(four(s, 0)) | uint64(four(s, len(s)-4))<<32
+		return uint64(word.Load4(s, 0)) | uint64(word.Load4(s, len(s)-4))<<32
 	}
 	return keyOfShort(s)
 }
@@ -83,9 +83,4 @@ func keyOfLong(s string) (key uint64) {
 func placeOf(key uint64, n int) uint64 {
 	at := (key ^ uint64(n)) * k1
 	return at ^ at>>32
-}
-
-func four(s string, i int) uint32 {
-	s = s[i : i+4]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
