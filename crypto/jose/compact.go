@@ -4,20 +4,15 @@ import (
 	"encoding/base64"
 	"strings"
 	"sync"
+
+	"github.com/issuant/issuant/internal/base64url"
 )
 
-// b64 refuses padding, foreign characters and trailing bits that are not zero;
-// line breaks, which it would skip, are refused before it sees the text.
-var b64 = base64.RawURLEncoding.Strict()
+// b64 encodes; package base64url decodes.
+var b64 = base64.RawURLEncoding
 
-// decodeText is for base64url inside a header, which may hold line breaks as escapes.
-func decodeText(text string) (data []byte, ok bool) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, false
-	}
-	data, err := b64.DecodeString(text)
-	return data, err == nil
-}
+// decodeText is for base64url inside a header.
+func decodeText(text string) (data []byte, ok bool) { return base64url.Append(nil, []byte(text)) }
 
 // cut finds the dots between the parts of a compact token: as many as dots has
 // room for, and no more.

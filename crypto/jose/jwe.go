@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/issuant/issuant/crypto/secret"
+	"github.com/issuant/issuant/internal/base64url"
 	"github.com/issuant/issuant/internal/jwa"
 )
 
@@ -91,7 +92,7 @@ func ParseJWEUpTo(token string, limit int) (JWE, error) {
 
 func (e *JWE) decode(token []byte, dots [4]int) error {
 	// One buffer holds all parts, so that the tag stands behind the ciphertext.
-	buf := make([]byte, 0, b64.DecodedLen(len(token))+16)
+	buf := make([]byte, 0, base64url.Len(len(token))+16)
 	var ends [5]int
 	from := 0
 	for i, what := range [...]string{"header", "encrypted key", "initialization vector", "ciphertext", "tag"} {
@@ -99,8 +100,8 @@ func (e *JWE) decode(token []byte, dots [4]int) error {
 		if i < len(dots) {
 			to = dots[i]
 		}
-		var err error
-		if buf, err = b64.AppendDecode(buf, token[from:to]); err != nil {
+		var ok bool
+		if buf, ok = base64url.Append(buf, token[from:to]); !ok {
 			return malformed(what + " is not canonical base64url")
 		}
 		ends[i], from = len(buf), to+1

@@ -13,6 +13,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/accel"
+	"github.com/issuant/issuant/internal/base64url"
 )
 
 // JWS is a compact token whose shape was checked and whose signature was not. It is
@@ -65,13 +66,18 @@ func (h *Headers) ParseInto(dst *JWS, token string) error {
 	}
 	*dst = JWS{token: token, decoded: dst.decoded[:0]}
 	j := dst
+	var last *remembered
+	if h != nil {
+		last = h.last.Load()
+	}
+	if accel.Linked && last != nil && j.decodeInHost(last) {
+		return nil
+	}
 	if err := cut(token, j.dots[:]); err != nil {
 		return err
 	}
-	if h != nil {
-		if last := h.last.Load(); last != nil && last.segment == j.segment() {
-			j.Alg, j.KeyID, j.Type, j.ContentType = last.alg, last.keyID, last.typ, last.cty
-		}
+	if last != nil && last.segment == j.segment() {
+		j.take(last)
 	}
 	scratch := tokens.Get().(*[]byte)
 	defer keepToken(scratch)
@@ -79,15 +85,37 @@ func (h *Headers) ParseInto(dst *JWS, token string) error {
 	return j.decode(*scratch)
 }
 
+// take is for a token whose header is the one that is remembered.
+func (j *JWS) take(last *remembered) {
+	j.Alg, j.KeyID, j.Type, j.ContentType = last.alg, last.keyID, last.typ, last.cty
+}
+
+// decodeInHost does all of ParseInto for a token behind a header that is remembered. What
+// the host does not take goes the whole way here, where it gets its own error.
+func (j *JWS) decodeInHost(last *remembered) bool {
+	n := len(last.segment)
+	if len(j.token) <= n || j.token[n] != '.' || j.token[:n] != last.segment {
+		return false
+	}
+	payload, signature, dot := accel.DecodeJWS(j.decoded, j.token[n+1:])
+	if payload == nil {
+		return false
+	}
+	j.take(last)
+	j.dots = [2]int{n, n + 1 + dot}
+	j.decoded, j.payload, j.signature = payload[:0], payload, signature
+	return true
+}
+
 // segment is the header as received, in base64url.
 func (j *JWS) segment() string { return j.token[:j.dots[0]] }
 
 func (j *JWS) decode(token []byte) error {
 	// One buffer holds all decoded parts.
-	buf := slices.Grow(j.decoded, b64.DecodedLen(len(token))+8)
-	var err error
+	buf := slices.Grow(j.decoded, base64url.Len(len(token))+8)
+	var ok bool
 	if j.Alg == "" { // not remembered
-		if buf, err = b64.AppendDecode(buf, token[:j.dots[0]]); err != nil {
+		if buf, ok = base64url.Append(buf, token[:j.dots[0]]); !ok {
 			return malformed("header is not canonical base64url")
 		}
 		var p protected
@@ -97,11 +125,11 @@ func (j *JWS) decode(token []byte) error {
 		j.Alg, j.KeyID, j.Type, j.ContentType = p.alg, p.keyID, p.typ, p.cty
 	}
 	n := len(buf)
-	if buf, err = b64.AppendDecode(buf, token[j.dots[0]+1:j.dots[1]]); err != nil {
+	if buf, ok = base64url.Append(buf, token[j.dots[0]+1:j.dots[1]]); !ok {
 		return malformed("payload is not canonical base64url")
 	}
 	m := len(buf)
-	if buf, err = b64.AppendDecode(buf, token[j.dots[1]+1:]); err != nil {
+	if buf, ok = base64url.Append(buf, token[j.dots[1]+1:]); !ok {
 		return malformed("signature is not canonical base64url")
 	}
 	j.decoded, j.payload, j.signature = buf, buf[n:m:m], buf[m:]
@@ -121,6 +149,11 @@ func (j *JWS) VerifyRS256(key crypto.PublicKey) (payload []byte, err error) {
 	if err := checkRSA(pub); err != nil {
 		return nil, err
 	}
+	if asked, err := askHost(pub, crypto.SHA256, false, j.token[:j.dots[1]], j.signature); err != nil {
+		return nil, err
+	} else if asked {
+		return j.payload, nil
+	}
 	scratch := tokens.Get().(*[]byte)
 	defer keepToken(scratch)
 	input, room := j.input(scratch)
@@ -129,6 +162,24 @@ func (j *JWS) VerifyRS256(key crypto.PublicKey) (payload []byte, err error) {
 	}
 	return j.payload, nil
 }
+
+// askHost has the host of an accelerated module verify; asked is false where there is
+// none, or it does not do this one.
+func askHost(pub *rsa.PublicKey, h crypto.Hash, pss bool, input string, sig []byte) (asked bool, err error) {
+	if !accel.Linked {
+		return false, nil
+	}
+	if len(sig) != pub.Size() {
+		return true, errSignatureSize
+	}
+	holds, asked := accel.VerifyRSA(pub, h, pss, input, sig)
+	if asked && !holds {
+		return true, ErrSignature
+	}
+	return asked, nil
+}
+
+var errSignatureSize = &Error{ErrSignature, "signature is not as long as the modulus"}
 
 // input writes the signing input as received into buf, and returns it with room for a
 // digest behind it.
@@ -187,14 +238,11 @@ func (s *signature) verify(key any, input, room, sig []byte) error {
 
 // verifyRSA is verify for PKCS #1 v1.5, or for PSS where pss is not nil.
 func verifyRSA(pub *rsa.PublicKey, h crypto.Hash, pss *rsa.PSSOptions, input, room, sig []byte) error {
-	if len(sig) != pub.Size() {
-		return &Error{ErrSignature, "signature is not as long as the modulus"}
+	if asked, err := askHost(pub, h, pss != nil, accel.Text(input), sig); asked {
+		return err
 	}
-	if holds, asked := accel.VerifyRSA(pub, h, pss != nil, input, sig); asked {
-		if !holds {
-			return ErrSignature
-		}
-		return nil
+	if len(sig) != pub.Size() {
+		return errSignatureSize
 	}
 	digest := appendDigest(room, h, input)
 	err := error(nil)

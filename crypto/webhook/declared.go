@@ -112,7 +112,7 @@ func (d *declared) open(m *Message, _ *Verifier, r Request, now time.Time) *Erro
 		refusal.keyID = saneKeyID(m.keyID)
 		return refusal
 	}
-	m.hashBody()
+	m.hashBody(nil)
 	m.sign(s, what, s.id)
 	return nil
 }

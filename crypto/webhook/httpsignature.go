@@ -136,7 +136,7 @@ func (v *httpSignature) covered(m *Message, r *Request, names []string, now *ins
 		}
 		break
 	}
-	m.hashBody()
+	m.hashBody(nil)
 	if !slices.Contains(names, "digest") {
 		return nil
 	}

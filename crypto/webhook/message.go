@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/issuant/issuant/internal/accel"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
 )
@@ -125,6 +126,10 @@ func (m *Message) ReplayKey() string {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(m.iat))
 	b = append(b, m.bodyHash[:]...)
+	var t accel.Texts
+	if accel.Linked && accel.SHA256Text(b, &t) {
+		return string(append(append(append(b[:0], m.scheme...), ':'), t.Hex()...))
+	}
 	sum := sha256.Sum256(b)
 	b = append(append(b[:0], m.scheme...), ':')
 	return string(hex.AppendEncode(b, sum[:]))

@@ -82,7 +82,7 @@ func (v *messageSignature) one(m *Message, s *state, r *Request, input *sfv.Memb
 		refusal.keyID = saneKeyID(p.keyID)
 		return refusal
 	}
-	m.hashBody()
+	m.hashBody(nil)
 	if refusal := v.covered(m, p, r, input, now); refusal != nil {
 		refusal.keyID = saneKeyID(p.keyID)
 		return refusal

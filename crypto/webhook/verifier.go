@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"time"
 
@@ -68,9 +69,20 @@ func (v *Verifier) Header() string { return v.header }
 // Coverage returns how much of the body a signature of the scheme vouches for.
 func (v *Verifier) Coverage() Coverage { return v.scheme.coverage() }
 
-func (m *Message) hashBody() {
-	if !accel.SHA256(m.body, &m.bodyHash) {
-		m.bodyHash = sha256.Sum256(m.body)
+// hashBody fills in the body's hash, and puts its padded standard Base64 into b64 where
+// that is not nil.
+func (m *Message) hashBody(b64 *[44]byte) {
+	var t accel.Texts
+	if accel.Linked && accel.SHA256Text(m.body, &t) {
+		m.bodyHash, m.digest = t.Sum(), string(t.Hex())
+		if b64 != nil {
+			copy(b64[:], t.Base64())
+		}
+		return
 	}
+	m.bodyHash = sha256.Sum256(m.body)
 	m.digest = hex.EncodeToString(m.bodyHash[:])
+	if b64 != nil {
+		base64.StdEncoding.Encode(b64[:], m.bodyHash[:])
+	}
 }

@@ -5,7 +5,11 @@ package accel
 import (
 	"crypto"
 	"crypto/rsa"
+	"encoding/binary"
+	"slices"
 	"unsafe"
+
+	"github.com/issuant/issuant/internal/base64url"
 )
 
 // Linked tells whether a host is asked at all.
@@ -26,24 +30,57 @@ func sha256(msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 //go:wasmimport issuant_host hmac
 func hmac(hash uint32, key unsafe.Pointer, keyLen uint32, msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 
+//go:wasmimport issuant_host sha256_text
+func sha256Text(msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
+
+//go:wasmimport issuant_host jws_decode
+func jwsDecode(text unsafe.Pointer, textLen uint32, out unsafe.Pointer) uint32
+
 func start(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
 
 // VerifyRSA asks the host whether sig is a signature of the message. done is false
 // where the host was not asked, or does not do this one.
-func VerifyRSA(pub *rsa.PublicKey, hash crypto.Hash, pss bool, msg, sig []byte) (holds, asked bool) {
+func VerifyRSA(pub *rsa.PublicKey, hash crypto.Hash, pss bool, msg string, sig []byte) (holds, asked bool) {
 	alg, words := algorithm(hash, pss), pub.N.Bits()
 	if alg == 0 || len(words) == 0 || len(sig) == 0 {
 		return false, false
 	}
 	// The words of a modulus, least first and each little-endian, are its bytes.
 	n, size := unsafe.Pointer(unsafe.SliceData(words)), uint32(len(words))*uint32(unsafe.Sizeof(words[0]))
-	answer := rsaVerify(alg, uint32(pub.E), n, size, start(msg), uint32(len(msg)), start(sig), uint32(len(sig)))
+	answer := rsaVerify(alg, uint32(pub.E), n, size, unsafe.Pointer(unsafe.StringData(msg)), uint32(len(msg)), start(sig), uint32(len(sig)))
 	return answer == done, answer != unsupported
 }
+
+// DecodeJWS has the host decode what stands behind a token's header: payload, dot and
+// signature, into dst's memory where it is enough. payload is nil where the host takes it
+// for none.
+func DecodeJWS(dst []byte, text string) (payload, signature []byte, dot int) {
+	const lengths = 4 // of the payload's text
+	// Of two parts, each is rounded down; one byte for each is never too little.
+	dst = slices.Grow(dst[:0], lengths+base64url.Len(len(text)))[:lengths]
+	if jwsDecode(unsafe.Pointer(unsafe.StringData(text)), uint32(len(text)), start(dst)) != done {
+		return nil, nil, 0
+	}
+	dot = int(binary.LittleEndian.Uint32(dst))
+	if dot < 0 || dot >= len(text) || text[dot] != '.' {
+		return nil, nil, 0 // no answer of a host leads beyond the text
+	}
+	n := lengths + base64url.Len(dot)
+	m := n + base64url.Len(len(text)-dot-1)
+	return dst[lengths:n:n], dst[n:m:m], dot
+}
+
+// Text is a view of bytes that do not change meanwhile.
+func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // SHA256 has the host write the message's hash into out.
 func SHA256(msg []byte, out *[32]byte) bool {
 	return sha256(start(msg), uint32(len(msg)), unsafe.Pointer(out)) == done
+}
+
+// SHA256Text has the host write the message's hash into out, and its texts.
+func SHA256Text(msg []byte, out *Texts) bool {
+	return sha256Text(start(msg), uint32(len(msg)), unsafe.Pointer(out)) == done
 }
 
 // HMAC has the host append the message's HMAC to dst, with the SHA-2 hash of that many

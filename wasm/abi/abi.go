@@ -63,6 +63,14 @@ const (
 	HostRSAVerify = "rsa_verify"
 	// (msg i32, msg_len i32, out i32) -> i32: writes the 32 bytes of the message's SHA-256.
 	HostSHA256 = "sha256"
+	// (msg i32, msg_len i32, out i32) -> i32: writes 140 bytes: the message's SHA-256, the
+	// same in hexadecimal digits in lower case, and in padded standard Base64. Since 1.1.
+	HostSHA256Text = "sha256_text"
+	// (text i32, text_len i32, out i32) -> i32: decodes two texts of base64url with a dot
+	// between them, a token's payload and signature, strictly: no padding, no line break,
+	// no other character, bits behind the last byte zero. Writes the length of the first
+	// text in 4 little-endian bytes, then the bytes of both. Since 1.1.
+	HostJWSDecode = "jws_decode"
 	// (hash i32, key i32, key_len i32, msg i32, msg_len i32, out i32) -> i32: writes the
 	// HMAC of full length; hash is one of the constants Hash*.
 	HostHMAC = "hmac"
@@ -70,8 +78,8 @@ const (
 
 // Answers of the host's functions.
 const (
-	HostRefused     = 0 // the signature does not hold; of sha256 and hmac: not done
-	HostDone        = 1 // the signature holds; of sha256 and hmac: out is written
+	HostRefused     = 0 // the signature does not hold; of the others: not done
+	HostDone        = 1 // the signature holds; of the others: out is written
 	HostUnsupported = 2 // the host does not do this one: the module does it itself
 )
 

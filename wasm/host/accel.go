@@ -1,19 +1,25 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/hmac"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"hash"
 	"math/big"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/issuant/issuant/internal/base64url"
 	"github.com/issuant/issuant/internal/keycheck"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -23,14 +29,16 @@ import (
 // same verification. A host that took more than the module does would make a signature
 // valid in one place and not in the other.
 func provideHost(ctx context.Context, r wazero.Runtime) error {
-	b := r.NewHostModuleBuilder(abi.ImportHost)
+	b, keys := r.NewHostModuleBuilder(abi.ImportHost), new(keyCache)
 	for name, f := range map[string]struct {
 		params int
 		call   func(api.Memory, []uint64) uint64
 	}{
-		abi.HostRSAVerify: {8, rsaVerify},
-		abi.HostSHA256:    {3, sha256Sum},
-		abi.HostHMAC:      {6, hmacSum},
+		abi.HostRSAVerify:  {8, keys.rsaVerify},
+		abi.HostSHA256:     {3, sha256Sum},
+		abi.HostSHA256Text: {3, sha256Text},
+		abi.HostJWSDecode:  {3, jwsDecode},
+		abi.HostHMAC:       {6, hmacSum},
 	} {
 		params := slices.Repeat([]api.ValueType{api.ValueTypeI32}, f.params)
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, m api.Module, stack []uint64) {
@@ -46,14 +54,44 @@ func view(m api.Memory, addr, length uint64) ([]byte, bool) {
 	return m.Read(uint32(addr), uint32(length))
 }
 
-// rsaVerify: alg, e, n, n_len, msg, msg_len, sig, sig_len.
-func rsaVerify(m api.Memory, s []uint64) uint64 {
-	hashes := [...]crypto.Hash{
-		abi.RSAPKCS1SHA256: crypto.SHA256, abi.RSAPKCS1SHA384: crypto.SHA384, abi.RSAPKCS1SHA512: crypto.SHA512,
-		abi.RSAPSSSHA256: crypto.SHA256, abi.RSAPSSSHA384: crypto.SHA384, abi.RSAPSSSHA512: crypto.SHA512,
+// keyCache holds public keys that were read and found strong, by their exact bytes: one in
+// each slot, so that it stays as small as it is. It is safe for concurrent use.
+type keyCache struct{ slots [64]atomic.Pointer[knownKey] }
+
+type knownKey struct {
+	n   []byte // little-endian, as the module has it
+	pub rsa.PublicKey
+}
+
+// key returns the public key of those bytes, nil for one that package keycheck refuses.
+func (c *keyCache) key(n []byte, e uint32) *rsa.PublicKey {
+	slot := &c.slots[0]
+	if len(n) > 8 { // the lowest byte is odd, the highest ones may be the same for many
+		slot = &c.slots[int(n[len(n)/2])%len(c.slots)]
 	}
+	if k := slot.Load(); k != nil && k.pub.E == int(e) && bytes.Equal(k.n, n) {
+		return &k.pub
+	}
+	reversed := bytes.Clone(n)
+	slices.Reverse(reversed)
+	k := &knownKey{bytes.Clone(n), rsa.PublicKey{N: new(big.Int).SetBytes(reversed), E: int(e)}}
+	if keycheck.CheckRSA(&k.pub) != keycheck.OK {
+		return nil
+	}
+	slot.Store(k)
+	return &k.pub
+}
+
+// rsaHashes are the hashes of the algorithms.
+var rsaHashes = [...]crypto.Hash{
+	abi.RSAPKCS1SHA256: crypto.SHA256, abi.RSAPKCS1SHA384: crypto.SHA384, abi.RSAPKCS1SHA512: crypto.SHA512,
+	abi.RSAPSSSHA256: crypto.SHA256, abi.RSAPSSSHA384: crypto.SHA384, abi.RSAPSSSHA512: crypto.SHA512,
+}
+
+// rsaVerify: alg, e, n, n_len, msg, msg_len, sig, sig_len.
+func (c *keyCache) rsaVerify(m api.Memory, s []uint64) uint64 {
 	alg := uint32(s[0])
-	if alg == 0 || alg >= uint32(len(hashes)) {
+	if alg == 0 || alg >= uint32(len(rsaHashes)) {
 		return abi.HostUnsupported
 	}
 	n, ok1 := view(m, s[2], s[3])
@@ -62,16 +100,13 @@ func rsaVerify(m api.Memory, s []uint64) uint64 {
 	if !ok1 || !ok2 || !ok3 || len(n) > keycheck.MaxRSABits/8 || uint32(s[1]) > keycheck.MaxRSAExponent {
 		return abi.HostRefused
 	}
-	n = slices.Clone(n) // little-endian in the module
-	slices.Reverse(n)
-	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(uint32(s[1]))}
-	if keycheck.CheckRSA(pub) != keycheck.OK || len(sig) != pub.Size() {
+	pub := c.key(n, uint32(s[1]))
+	if pub == nil || len(sig) != pub.Size() {
 		return abi.HostRefused
 	}
-	h := hashes[alg]
-	sum := h.New()
-	sum.Write(msg)
-	digest := sum.Sum(nil)
+	h := rsaHashes[alg]
+	var room [sha512.Size]byte
+	digest := appendHash(room[:0], h, msg)
 	var err error
 	if alg >= abi.RSAPSSSHA256 {
 		err = rsa.VerifyPSS(pub, h, digest, sig, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
@@ -84,6 +119,17 @@ func rsaVerify(m api.Memory, s []uint64) uint64 {
 	return abi.HostDone
 }
 
+// appendHash appends the hash of a message.
+func appendHash(dst []byte, h crypto.Hash, msg []byte) []byte {
+	if h == crypto.SHA256 { // by far the most frequent one: no memory for it
+		sum := sha256.Sum256(msg)
+		return append(dst, sum[:]...)
+	}
+	hash := h.New()
+	hash.Write(msg)
+	return hash.Sum(dst)
+}
+
 // sha256Sum: msg, msg_len, out.
 func sha256Sum(m api.Memory, s []uint64) uint64 {
 	msg, ok := view(m, s[0], s[1])
@@ -92,6 +138,44 @@ func sha256Sum(m api.Memory, s []uint64) uint64 {
 	}
 	sum := sha256.Sum256(msg)
 	if !m.Write(uint32(s[2]), sum[:]) {
+		return abi.HostRefused
+	}
+	return abi.HostDone
+}
+
+// sha256Text: msg, msg_len, out.
+func sha256Text(m api.Memory, s []uint64) uint64 {
+	msg, ok1 := view(m, s[0], s[1])
+	out, ok2 := view(m, s[2], 140)
+	if !ok1 || !ok2 {
+		return abi.HostRefused
+	}
+	sum := sha256.Sum256(msg)
+	copy(out, sum[:])
+	hex.Encode(out[32:96], sum[:])
+	base64.StdEncoding.Encode(out[96:140], sum[:])
+	return abi.HostDone
+}
+
+// jwsDecode: text, text_len, out.
+func jwsDecode(m api.Memory, s []uint64) uint64 {
+	text, ok := view(m, s[0], s[1])
+	dot := bytes.IndexByte(text, '.')
+	if !ok || dot < 0 {
+		return abi.HostRefused
+	}
+	payload, signature := text[:dot], text[dot+1:]
+	n := 4 + base64url.Len(len(payload))
+	out, ok := view(m, s[2], uint64(n+base64url.Len(len(signature))))
+	if !ok {
+		return abi.HostRefused
+	}
+	binary.LittleEndian.PutUint32(out, uint32(dot))
+	// What is taken is exactly as long as there is room for it.
+	if _, ok = base64url.Append(out[4:4:n], payload); !ok {
+		return abi.HostRefused
+	}
+	if _, ok = base64url.Append(out[n:n], signature); !ok {
 		return abi.HostRefused
 	}
 	return abi.HostDone

@@ -7,12 +7,17 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero/experimental/wazerotest"
 
+	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/internal/testkey"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -40,10 +45,10 @@ func littleEndian(n *big.Int) []byte {
 // of another length, is refused here too, whatever the module has checked.
 func TestHostVerifiesAsStrictlyAsTheModule(t *testing.T) {
 	key, weak := testkey.RSA(t, "rsa2048-a"), testkey.RSA(t, "rsa1024")
-	msg := []byte("header.payload")
+	msg, keys := []byte("header.payload"), new(keyCache)
 	verify := func(alg, e uint64, n *big.Int, msg, sig []byte) uint64 {
 		m, s := placed(littleEndian(n), msg, sig)
-		return rsaVerify(m, append([]uint64{alg, e}, s...))
+		return keys.rsaVerify(m, append([]uint64{alg, e}, s...))
 	}
 	for alg, h := range map[uint64]crypto.Hash{
 		abi.RSAPKCS1SHA256: crypto.SHA256, abi.RSAPKCS1SHA384: crypto.SHA384, abi.RSAPKCS1SHA512: crypto.SHA512,
@@ -114,6 +119,13 @@ func TestHostHashes(t *testing.T) {
 	if got, _ := m.Read(out, 33); !bytes.Equal(got, append(want[:], 0)) {
 		t.Errorf("sha256: %x", got)
 	}
+	if sha256Text(m, append(slices.Clone(s[2:]), out+1000)) != abi.HostDone {
+		t.Fatal("sha256_text: refused")
+	}
+	texts := fmt.Sprintf("%s%x%s\x00", want, want, base64.StdEncoding.EncodeToString(want[:]))
+	if got, _ := m.Read(out+1000, 141); string(got) != texts {
+		t.Errorf("sha256_text: %q", got)
+	}
 	for id, newHash := range map[uint64]crypto.Hash{abi.HashSHA256: crypto.SHA256, abi.HashSHA384: crypto.SHA384, abi.HashSHA512: crypto.SHA512} {
 		if hmacSum(m, slices.Concat([]uint64{id}, s, []uint64{out})) != abi.HostDone {
 			t.Fatalf("hmac %d: refused", id)
@@ -129,6 +141,62 @@ func TestHostHashes(t *testing.T) {
 	}
 }
 
+// TestHostDecodesAsStrictlyAsTheModule: what package jose takes for no token the host
+// does not decode, and what it decodes is what the standard library does.
+func TestHostDecodesAsStrictlyAsTheModule(t *testing.T) {
+	const out = 100_000
+	decode := func(text string) (uint64, []byte) {
+		m, s := placed([]byte(text))
+		answer := jwsDecode(m, append(s, out))
+		got, _ := m.Read(out, 80)
+		return answer, got
+	}
+	for _, parts := range [][2]string{{"payload", "signature"}, {"", "s"}, {"p", ""}, {"", ""}, {"\xff\xfe", "\x00"}} {
+		b64 := base64.RawURLEncoding.EncodeToString
+		first := b64([]byte(parts[0]))
+		answer, got := decode(first + "." + b64([]byte(parts[1])))
+		want := string(binary.LittleEndian.AppendUint32(nil, uint32(len(first)))) + parts[0] + parts[1] + "\x00"
+		if answer != abi.HostDone || !strings.HasPrefix(string(got), want) {
+			t.Errorf("%q: %d %q", parts, answer, got)
+		}
+	}
+	for _, text := range []string{
+		"", "e30", "e30.AA.", "e30.AA.AA", ".e30.AA", "e30.A", "e.AA", "e30=.AA", "e30.AA==", "e31.AB", "e30.A\nA", "e30\r.AA", "e30.AA\n",
+		"e30. AA", "e3+.AA", "e30.A/", "e30.\xc3\xa9", "e30.AA\x00",
+	} {
+		if answer, _ := decode(text); answer != abi.HostRefused {
+			t.Errorf("%q: %d", text, answer)
+		}
+		if _, err := jose.Parse("eyJhbGciOiJSUzI1NiJ9." + text); err == nil {
+			t.Errorf("%q is a token for package jose", text)
+		}
+	}
+}
+
+// TestHostKnowsKeysByAllTheirBytes: keys that lie in one slot, and differ in one bit.
+func TestHostKnowsKeysByAllTheirBytes(t *testing.T) {
+	c, n := new(keyCache), littleEndian(testkey.RSA(t, "rsa2048-a").N)
+	for i := range 8 * len(n) {
+		other := bytes.Clone(n)
+		other[i/8] ^= 1 << (i % 8)
+		for _, b := range [][]byte{n, other, n, append(bytes.Clone(other), 0)} {
+			for _, e := range []uint32{65537, 65539, 3} {
+				key, big := c.key(b, e), new(big.Int).SetBytes(reversed(b))
+				strong := e != 3 && b[0]&1 == 1 && big.BitLen() == 2048
+				if (key != nil) != strong || strong && (key.N.Cmp(big) != 0 || key.E != int(e)) {
+					t.Fatalf("bit %d, exponent %d: another key", i, e)
+				}
+			}
+		}
+	}
+}
+
+func reversed(b []byte) []byte {
+	b = bytes.Clone(b)
+	slices.Reverse(b)
+	return b
+}
+
 // TestHostStaysInsideTheMemory: addresses are the module's, and nothing that it says
 // reaches beyond its own memory.
 func TestHostStaysInsideTheMemory(t *testing.T) {
@@ -142,13 +210,23 @@ func TestHostStaysInsideTheMemory(t *testing.T) {
 			} else {
 				s[3] = far
 			}
-			if got := rsaVerify(m, s); got != abi.HostRefused {
+			if got := new(keyCache).rsaVerify(m, s); got != abi.HostRefused {
 				t.Errorf("rsa_verify %v: %d", s, got)
 			}
 		}
 		for _, s := range [][]uint64{{far, 2, 64}, {64, far, 64}, {64, 2, far}} {
 			if got := sha256Sum(m, s); got != abi.HostRefused && !(s[1] == far && far == edge) {
 				t.Errorf("sha256 %v: %d", s, got)
+			}
+		}
+		for _, s := range [][]uint64{{far, 2, 64}, {64, far, 64}, {64, 2, far}} {
+			if got := sha256Text(m, s); got != abi.HostRefused && !(s[1] == far && far == edge) {
+				t.Errorf("sha256_text %v: %d", s, got)
+			}
+			m.Write(64, []byte("AA.AA"))
+			s[1] += 3
+			if got := jwsDecode(m, s); got != abi.HostRefused {
+				t.Errorf("jws_decode %v: %d", s, got)
 			}
 		}
 		for _, s := range [][]uint64{{1, far, 2, 64, 2, 64}, {1, 64, 2, far, 2, 64}, {1, 64, 2, 64, 2, far}} {
