@@ -158,7 +158,7 @@ func (v *compact) claims(m *Message, payload []byte) (bodyHash string, nbf int64
 	if iss, _ := root.Get("iss"); want.Issuer != "" && (iss.Kind() != strictjson.String || iss.Str() != want.Issuer) {
 		return "", 0, refuse(ErrClaims, "iss is not the issuer of this scheme")
 	}
-	m.claims = payload
+	m.claims, m.canonical = payload, doc.Canonical()
 	if want.BodyHash == "" {
 		return "", nbf, nil
 	}

@@ -23,6 +23,7 @@ type Message struct {
 	bodyHash       [sha256.Size]byte
 	digest         string // hex of bodyHash
 	claims         []byte // the payload, strict JSON within claimsLimits
+	canonical      bool   // and it is what ClaimsJSON returns
 	observed       []string
 	covers         Coverage
 	replay         [sha256.Size]byte // of ReplayKey, where hasReplay; else it is made of account, iat and body hash
@@ -98,8 +99,14 @@ func (m *Message) claimsValue() strictjson.Value {
 // ClaimsJSON returns all claims as one canonical JSON object: members sorted by
 // the bytes of their names at every level, no blanks, numbers as they were sent.
 // The caller owns the slice.
-func (m *Message) ClaimsJSON() []byte {
-	w := canon.NewWriter(nil)
+func (m *Message) ClaimsJSON() []byte { return m.AppendClaims(nil) }
+
+// AppendClaims appends what ClaimsJSON returns.
+func (m *Message) AppendClaims(dst []byte) []byte {
+	if m.canonical {
+		return append(dst, m.claims...)
+	}
+	w := canon.NewWriter(dst)
 	writeValue(w, m.claimsValue())
 	return w.Bytes()
 }

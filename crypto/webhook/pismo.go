@@ -232,14 +232,11 @@ type pismoMembers [len(pismoNames)]strictjson.Cursor
 
 // read finds the claims in one pass; ok is false where one is written in another case.
 func (c *pismoMembers) read(v strictjson.Cursor) (ok bool) {
-next:
 	for m, more := v.First(); more; m, more = m.Next(v) {
 		name := m.Name()
-		for i, known := range pismoNames {
-			if name == known {
-				c[i] = m
-				continue next
-			}
+		if i := pismoName(name); i >= 0 {
+			c[i] = m
+			continue
 		}
 		for _, known := range pismoNames {
 			if strings.EqualFold(name, known) {
@@ -250,10 +247,37 @@ next:
 	return true
 }
 
+// pismoName is the index of a name in pismoNames, -1 for any other.
+func pismoName(name string) int {
+	switch name {
+	case "exp":
+		return claimExp
+	case "iat":
+		return claimIat
+	case "nbf":
+		return claimNbf
+	case "iss":
+		return claimIss
+	case "sub":
+		return claimSub
+	case "aud":
+		return claimAud
+	case "jti":
+		return claimJti
+	case "kid":
+		return claimKid
+	case "account-id":
+		return claimAccount
+	case "body-hash":
+		return claimBodyHash
+	}
+	return -1
+}
+
 // claims reads the payload, whose signature holds already: whatever is wrong with
 // it now is ErrClaims.
 func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Error) {
-	doc, err := strictjson.Read(payload, claimsLimits)
+	doc, err := strictjson.ReadView(payload, claimsLimits) // the message keeps the payload as it is
 	if err != nil {
 		return c, refuse(ErrClaims, "payload is not a strict JSON object")
 	}
@@ -281,7 +305,7 @@ func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Erro
 		return c, refuse(ErrClaims, "body-hash is missing or not a string")
 	}
 	c.bodyHash = v[claimBodyHash].Str()
-	m.iat, m.exp, m.claims = c.iat, c.exp, payload
+	m.iat, m.exp, m.claims, m.canonical = c.iat, c.exp, payload, doc.Canonical()
 	return c, p.parties(m, &v)
 }
 

@@ -17,6 +17,8 @@ type Doc struct {
 
 	members, items int // of all containers together
 
+	loose bool // the text is not canonical
+
 	// While a text is read: the names of all open objects, so that equal ones are
 	// found without a map, and the way to the value that is being read.
 	names []seen
@@ -42,7 +44,7 @@ type span struct{ from, to uint32 }
 const keepNodes = 4096
 
 func (d *Doc) reset(text string) {
-	d.text, d.members, d.items = text, 0, 0
+	d.text, d.members, d.items, d.loose = text, 0, 0, false
 	if cap(d.nodes) > keepNodes || cap(d.names) > keepNodes || cap(d.path) > keepNodes {
 		d.nodes, d.names, d.path = nil, nil, nil
 	}
@@ -60,6 +62,12 @@ func (d *Doc) get(s span) string {
 	}
 	return ""
 }
+
+// Canonical reports whether the text is, byte for byte, what package canon writes of its
+// values with the members of each object in the order of their names: no blanks, no
+// escapes, names ascending by their bytes. It may be false for a text that is so all the
+// same: one with an escape that must be.
+func (d *Doc) Canonical() bool { return len(d.nodes) > 0 && !d.loose }
 
 // Root returns the value of the whole text.
 func (d *Doc) Root() Cursor {
@@ -178,6 +186,16 @@ func (c Cursor) Int64() (n int64, ok bool) {
 }
 
 func parseInt(s string) (n int64, ok bool) {
+	if len(s) <= maxPlainNumber && s != "" && s[0] != '-' {
+		for i := range len(s) { // a literal of JSON has no zero before other digits
+			c := s[i] - '0'
+			if c > 9 {
+				return 0, false
+			}
+			n = n*10 + int64(c)
+		}
+		return n, true
+	}
 	if strings.ContainsAny(s, ".eE") || s == "-0" {
 		return 0, false
 	}

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -185,6 +187,7 @@ func TestFoldAgreesWithEqualFold(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`{"a":[1,-0.5e+7,"x\u00e9\ud83d\ude00\n",true,false,null,{}],"b":{"c":[]}}`,
+		`{"account-id":98665386,"body-hash":"x=","exp":1796291999,"n":{"a":"b","c":0},"z":[]}`, `{"b":1,"a":2}`, `{"a":1, "b":2}`,
 		`"\ud800"`, `{"a":1,"A":2}`, "\"\xff\"", `[1,]`, ` 1 `, `01`, `"\/"`,
 	} {
 		f.Add([]byte(s))
@@ -210,7 +213,47 @@ func FuzzParse(f *testing.F) {
 		if got := plain(v); !equal(got, want) {
 			t.Fatalf("read as %#v, encoding/json reads %#v", got, want)
 		}
+		doc, err := strictjson.Read(data, strictjson.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer doc.Release()
+		if sorted := written(nil, v); doc.Canonical() && !bytes.Equal(sorted, data) {
+			t.Fatalf("%q is called canonical, which is %q", data, sorted)
+		} else if !doc.Canonical() && bytes.Equal(sorted, data) && bytes.IndexByte(data, '\\') < 0 {
+			t.Fatalf("%q is canonical", data)
+		}
 	})
+}
+
+// written appends a value as package canon writes it, members sorted.
+func written(dst []byte, v strictjson.Value) []byte {
+	w := canon.NewWriter(dst)
+	switch v.Kind {
+	case strictjson.Bool:
+		w.Bool(v.Bool)
+	case strictjson.Number:
+		w.Raw([]byte(v.Str))
+	case strictjson.String:
+		w.String(v.Str)
+	case strictjson.Array:
+		w.Array()
+		for _, item := range v.Items {
+			w.Append(func(b []byte) []byte { return written(b, item) })
+		}
+		w.EndArray()
+	case strictjson.Object:
+		members := slices.Clone(v.Members)
+		slices.SortFunc(members, func(a, b strictjson.Member) int { return strings.Compare(a.Name, b.Name) })
+		w.Object()
+		for _, m := range members {
+			w.Key(m.Name).Append(func(b []byte) []byte { return written(b, m.Value) })
+		}
+		w.EndObject()
+	default:
+		w.Null()
+	}
+	return w.Bytes()
 }
 
 func plain(v strictjson.Value) any {

@@ -114,7 +114,7 @@ func (m *instance) openRequest(c *call) error {
 	m.write(func(w *canon.Writer) {
 		w.Object()
 		writeMessage(w, msg)
-		w.Key("claims").Raw(msg.ClaimsJSON()).EndObject()
+		w.Key("claims").Append(msg.AppendClaims).EndObject()
 	})
 	return nil
 }
