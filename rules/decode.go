@@ -43,8 +43,9 @@ type Decoder struct {
 	opt    DecoderOptions
 	lim    strictjson.Limits
 
+	read    []uint64 // bit by index: the fields that are stored
 	guesses []guess  // by serial
-	after   []uint16 // by serial, and start of a table: which member to expect next
+	after   []*guess // by serial, and start of a table: which member to expect next
 }
 
 // Passed is what a Decoder saw beside facts.
@@ -86,19 +87,21 @@ func NewDecoder(s *Schema, opt DecoderOptions) (*Decoder, error) {
 	if opt.Reserved != "" && !validName(opt.Reserved) {
 		return nil, fmt.Errorf("%w: the reserved name %q is not a word of lower-case letters, digits and _", ErrDecoder, opt.Reserved)
 	}
-	read := make([]bool, s.Len())
-	for i := range read {
-		read[i] = opt.Fields == nil
+	d.read = make([]uint64, (s.Len()+63)/64)
+	for i := range s.fields {
+		if opt.Fields == nil {
+			d.read[i>>6] |= 1 << (i & 63)
+		}
 	}
 	for _, name := range opt.Fields {
 		i, ok := s.Lookup(name)
 		if !ok {
 			return nil, fmt.Errorf("%w: field %q is not in schema %s", ErrDecoder, name, s.name)
 		}
-		read[i] = true
+		d.read[i>>6] |= 1 << (i & 63)
 	}
 	d.opt.Fields = nil
-	d.compile(read)
+	d.compile()
 	return d, nil
 }
 
@@ -168,16 +171,19 @@ func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 	if w := dst.work; w.decoder != d {
 		w.decoder, w.after = d, append(w.after[:0], d.after...)
 	}
-	s := scanner{b: body, d: d, f: dst, after: dst.work.after, learn: true}
+	s := scanner{b: view(body), d: d, f: dst, after: dst.work.after, learn: true}
 	dst.borrowed = true
 	return s.run()
 }
 
 func (s *scanner) run() (Passed, error) {
-	s.left = s.d.lim.MaxValues
+	s.left, s.quick = s.d.lim.MaxValues, len(s.b)-8
+	if (len(s.b)+1)/2 > s.left || s.d.lim.MaxDepth < 2 {
+		s.quick = -1 // values must be counted: each takes two bytes, with a comma, colon or bracket
+	}
 	if len(s.b) > s.d.lim.MaxBytes || !s.whole() {
 		s.f.reset(s.d.schema)
-		return Passed{}, s.d.refusal(s.b)
+		return Passed{}, s.d.refusal(unsafe.Slice(unsafe.StringData(s.b), len(s.b)))
 	}
 	return s.passed, nil
 }
@@ -185,7 +191,7 @@ func (s *scanner) run() (Passed, error) {
 // DecodeNew is Decode into new facts, which hold text and are bound by no such rule.
 func (d *Decoder) DecodeNew(text string) (*Facts, Passed, error) {
 	f := NewFacts(d.schema)
-	s := scanner{b: unsafe.Slice(unsafe.StringData(text), len(text)), d: d, f: f, after: d.after}
+	s := scanner{b: text, d: d, f: f, after: d.after}
 	passed, err := s.run()
 	if err != nil {
 		return nil, Passed{}, err
@@ -255,7 +261,7 @@ type decodeWork struct {
 	names []seenName
 
 	decoder *Decoder // that read the last event
-	after   []uint16 // its expectations, as they came true
+	after   []*guess // its expectations, as they came true
 }
 
 // What facts keep between two events, at most.

@@ -45,7 +45,7 @@ func (s *scanner) escaped(from, i int) (text string, next int) {
 }
 
 // escape decodes the escape at the start of b; size is 0 when it is none.
-func escape(b []byte) (r rune, size int) {
+func escape(b string) (r rune, size int) {
 	if len(b) < 2 {
 		return 0, 0
 	}
@@ -67,11 +67,11 @@ func escape(b []byte) (r rune, size int) {
 	return r, 12
 }
 
-func hex4(b []byte) (r rune, ok bool) {
+func hex4(b string) (r rune, ok bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
-	for _, c := range b[2:6] {
+	for _, c := range []byte(b[2:6]) {
 		switch {
 		case c-'0' <= 9:
 			r = r<<4 | rune(c-'0')
@@ -132,14 +132,22 @@ func (s *scanner) other(t *nameTable, name string, hash uint64, others *otherNam
 	return true
 }
 
-// close ends an object; it reports false when one of its names stands twice.
-func (s *scanner) close(others *otherNames) bool {
+// close ends an object at i; it returns -1 when one of its names stands twice.
+func (s *scanner) close(i int, others *otherNames) int {
+	if others.count > 0 && s.twiceNamed(others) {
+		return -1
+	}
+	return i
+}
+
+// twiceNamed forgets the names of an object, and reports whether one stands twice.
+func (s *scanner) twiceNamed(others *otherNames) bool {
 	w := s.f.work
 	own := w.names[len(w.names)-others.count:]
 	w.names = w.names[:len(w.names)-others.count]
 	if len(own) <= smallObject {
 		clear(own)
-		return true
+		return false
 	}
 	slices.SortFunc(own, func(a, b seenName) int {
 		if a.hash != b.hash {
@@ -149,11 +157,11 @@ func (s *scanner) close(others *otherNames) bool {
 	})
 	for i := range own[1:] {
 		if own[i].hash == own[i+1].hash && strings.EqualFold(own[i].name, own[i+1].name) {
-			return false
+			return true
 		}
 	}
 	clear(own)
-	return true
+	return false
 }
 
 // foldedHash is the hash of a name's folded form, which for ASCII is that of the name

@@ -1,12 +1,13 @@
 package rules
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // scanner is one pass over a text. Its methods read from index i on and return the
@@ -14,16 +15,17 @@ import (
 // Decoder.refusal finds out. The index goes from hand to hand, and not through memory,
 // where each reader would wait for the one before.
 type scanner struct {
-	b      []byte
+	b      string
+	quick  int // up to where a value may begin that known reads by itself
 	left   int // values that may still come
 	d      *Decoder
 	f      *Facts
 	passed Passed
 	wide   bool     // the last text has bytes beyond ASCII
-	after  []uint16 // by serial: which member to expect next
+	after  []*guess // by serial: which member to expect next
 	learn  bool     // after is the facts' own
 
-	seen [(2*MaxFields + 64) / 64]uint64 // members that have stood, by serial
+	seen [64]uint64 // members that have stood, by serial
 }
 
 // work returns the memory that texts with escapes, lists and unknown names need.
@@ -35,17 +37,25 @@ func (s *scanner) work() *decodeWork {
 }
 
 // view returns bytes as text without copying them: the bytes are the caller's, who
-// was told how long they must stay as they are (Decoder.Decode), or nobody's any
-// more (DecodeNew). A copy for each text would be most of what decoding costs.
+// was told how long they must stay as they are (Decoder.Decode), or the facts' own. A
+// copy for each text would be most of what decoding costs.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// whole reads the text, an object. Which facts it leaves present is decided at its end:
+// those that stood, are read, and are not null, which value has marked.
 func (s *scanner) whole() bool {
 	i := s.blanks(0)
 	if !s.at(i, '{') || !s.value() {
 		return false
 	}
 	i = s.object(s.d.top, i, 1)
-	return i >= 0 && s.blanks(i) == len(s.b)
+	if i < 0 || s.blanks(i) != len(s.b) {
+		return false
+	}
+	for w, read := range s.d.read {
+		s.f.has[w] = s.seen[w] & read &^ s.f.has[w]
+	}
+	return true
 }
 
 func (s *scanner) at(i int, c byte) bool { return uint(i) < uint(len(s.b)) && s.b[i] == c }
@@ -91,13 +101,6 @@ func (s *scanner) open(i, depth int, end byte) (next int, closed bool) {
 
 // more reads what stands after a member or an item: a comma, or the end.
 func (s *scanner) more(i int, end byte) (next int, more bool) {
-	if b := s.b; i+1 < len(b) && b[i] == ',' && b[i+1] > ' ' {
-		return i + 1, true
-	}
-	return s.moreOrBlank(i, end)
-}
-
-func (s *scanner) moreOrBlank(i int, end byte) (next int, more bool) {
 	i = s.blanks(i)
 	if s.at(i, ',') {
 		return s.blanks(i + 1), true
@@ -115,54 +118,168 @@ func (s *scanner) object(t *nameTable, i, depth int) int {
 	if closed || i < 0 {
 		return i
 	}
-	var others otherNames
-	last := uint16(0)
 	if t != nil {
-		last = t.start
+		return s.members(t, i, t.start, depth)
 	}
-	for {
-		var m *member
-		var next int
-		if t != nil {
-			m, next = s.expected(i, last)
-		}
-		if m == nil {
-			m, next = s.named(t, i, last, &others)
-		}
+	var others otherNames
+	for more := true; more; {
+		_, next := s.named(nil, i, 0, &others)
 		if next < 0 || !s.value() {
 			return -1
 		}
-		if m != nil {
-			last = m.serial
-			i = s.member(m, next, depth)
-		} else {
-			i = s.skip(next, depth)
-		}
-		if i < 0 {
+		if i = s.skip(next, depth); i < 0 {
 			return -1
+		}
+		i, more = s.more(i, '}')
+	}
+	return s.close(i, &others)
+}
+
+// members reads the members of t's object from i on, where the one after last begins,
+// to the end of the object.
+func (s *scanner) members(t *nameTable, i int, last uint16, depth int) int {
+	var others otherNames
+	for {
+		var within *member
+		if i, last, within = s.usual(i, last); within != nil {
+			i, last = s.members(within.group, i, last, depth+1), within.serial
+		} else {
+			i, last = s.unexpected(t, i, last, depth, &others)
+		}
+		if s.at(i, ',') {
+			i++
+			continue
 		}
 		var more bool
 		if i, more = s.more(i, '}'); !more {
-			if others.count > 0 && !s.close(&others) {
-				return -1
-			}
-			return i
+			return s.close(i, &others)
 		}
 	}
 }
 
-// expected reads the name and the colon of the member that is expected after the last
-// one; m is nil when another stands there. Senders write their members in one order,
-// and where the guess is right, nothing has to be scanned.
-func (s *scanner) expected(i int, last uint16) (m *member, next int) {
-	g := &s.d.guesses[s.after[last]]
-	b, from := s.b, i+1
-	if from+guessRoom > len(b) || b[i] != '"' ||
-		binary.LittleEndian.Uint64(b[from:])&g.mask != g.first ||
-		binary.LittleEndian.Uint64(b[from+g.offset:])&g.mask != g.last {
-		return nil, 0
+// usual reads members as long as they are written as nearly all are: the expected ones,
+// without blanks, with a value of a common kind, and a comma after it. It returns where
+// the first begins that is not, the one before it, and the group that both are in when
+// it was entered here; unexpected reads that member from its start.
+//
+// It is one loop without calls, because in a WASM module calls and jumps are most of
+// what an event costs.
+func (s *scanner) usual(i int, last uint16) (next int, before uint16, within *member) {
+	b, after := s.b, s.after
+	for {
+		g := after[last]
+		from := i + int(g.size) // of the value
+		if from > s.quick {
+			return i, last, within
+		}
+		miss := ((word.Within(b, i) ^ g.first) | (word.Within(b, from-int(g.back)) ^ g.last)) & g.mask
+		for k := 8; k < int(g.size)-8; k += 8 {
+			miss |= word.Within(b, i+k) ^ g.middle[k>>4&1]
+		}
+		seen, bit := &s.seen[g.serial>>6&63], uint64(1)<<(g.serial&63)
+		if miss|*seen&bit != 0 {
+			return i, last, within
+		}
+		x := word.Within(b, from)
+		end := from // of the value
+		if g.kind == stringMember {
+			marks := special(x)
+			for marks == 0 {
+				if end += 8; end > s.quick {
+					return i, last, within
+				}
+				x = word.Within(b, end)
+				marks = special(x)
+			}
+			at := bits.TrailingZeros64(marks) & 56
+			end += at >> 3
+			if byte(x>>at) != '"' || end-from > MaxStringFact {
+				return i, last, within
+			}
+			if g.read {
+				s.f.texts[g.column] = b[from:end]
+			}
+			end++
+		} else if g.kind == groupMember {
+			*seen |= bit
+			i, last, within = from-1, g.member.group.start, g.member
+			continue
+		} else {
+			n, size := small(x, g.kind)
+			if size == 0 {
+				return i, last, within
+			}
+			if g.read {
+				s.f.nums[g.column] = n
+			}
+			end += size
+		}
+		if end+1 >= len(b) {
+			return i, last, within
+		}
+		if b[end] == ',' {
+			*seen |= bit
+			i, last = end+1, g.serial
+			continue
+		}
+		if b[end] != '}' || within == nil || b[end+1] != ',' {
+			return i, last, within
+		}
+		*seen |= bit
+		i, last, within = end+2, within.serial, nil
 	}
-	return g.member, s.blanks(from + g.size)
+}
+
+// small reads an integer as digits does, or true or false, at the low end of x.
+func small(x uint64, kind memberKind) (n int64, size int) {
+	if kind == intMember {
+		return digits(x)
+	}
+	if kind == boolMember {
+		return truth(x)
+	}
+	return 0, 0
+}
+
+// twice notes that a member stands, and reports whether it stood before.
+func (s *scanner) twice(serial uint16) bool {
+	bit := uint64(1) << (serial & 63)
+	seen := &s.seen[serial>>6]
+	had := *seen & bit
+	*seen |= bit
+	return had != 0
+}
+
+// unexpected reads any member, in any spelling.
+func (s *scanner) unexpected(t *nameTable, i int, last uint16, depth int, others *otherNames) (next int, serial uint16) {
+	i = s.blanks(i)
+	m, i := s.expected(i, last)
+	if m == nil {
+		m, i = s.named(t, i, last, others)
+	}
+	switch {
+	case i < 0 || !s.value():
+		return -1, 0
+	case m == nil:
+		return s.skip(i, depth), last
+	case s.twice(m.serial):
+		return -1, 0
+	}
+	return s.fact(m, i, depth), m.serial
+}
+
+// expected reads the name and the colon of the member that is expected after the last
+// one; m is nil when another stands there, and next is i.
+func (s *scanner) expected(i int, last uint16) (m *member, next int) {
+	m = s.after[last].member
+	if m == nil {
+		return nil, i
+	}
+	end := i + len(m.quoted)
+	if end > len(s.b) || s.b[i:end] != m.quoted {
+		return nil, i
+	}
+	return m, s.blanks(end)
 }
 
 // named reads a name and its colon; m is nil for one that t does not know and that may
@@ -182,20 +299,21 @@ func (s *scanner) named(t *nameTable, i int, last uint16, others *otherNames) (m
 			return nil, -1
 		}
 	case s.learn:
-		s.after[last] = m.serial
+		s.after[last] = &s.d.guesses[m.serial]
 	}
 	return m, next
 }
 
-// member reads the value of a known member.
-func (s *scanner) member(m *member, i, depth int) int {
-	bit := uint64(1) << (m.serial & 63)
-	seen := &s.seen[m.serial>>6]
-	if i >= len(s.b) || *seen&bit != 0 {
+// fact reads the value of a known member.
+func (s *scanner) fact(m *member, i, depth int) int {
+	i = s.blanks(i)
+	if i >= len(s.b) {
 		return -1
 	}
-	*seen |= bit
 	if s.b[i] == 'n' && m.kind != reservedMember {
+		if m.kind != groupMember {
+			s.f.has[m.serial>>6] |= 1 << (m.serial & 63) // null: see whole
+		}
 		return s.word(i, "null")
 	}
 	var n int64
@@ -207,14 +325,12 @@ func (s *scanner) member(m *member, i, depth int) int {
 		}
 		if m.read {
 			s.f.texts[m.column] = text
-			s.f.has[m.field>>6] |= 1 << (m.field & 63)
 		}
 		return next
 	case stringsMember:
 		list, next := s.list(i, depth+1)
 		if m.read {
 			s.f.lists[m.column] = list
-			s.f.has[m.field>>6] |= 1 << (m.field & 63)
 		}
 		return next
 	case groupMember:
@@ -225,7 +341,7 @@ func (s *scanner) member(m *member, i, depth int) int {
 	case reservedMember:
 		next := s.skip(i, depth)
 		if next >= 0 {
-			s.passed.Reserved, s.passed.Offset = view(s.b[i:next]), i
+			s.passed.Reserved, s.passed.Offset = s.b[i:next], i
 		}
 		return next
 	case intMember:
@@ -239,16 +355,27 @@ func (s *scanner) member(m *member, i, depth int) int {
 	}
 	if m.read {
 		s.f.nums[m.column] = n
-		s.f.has[m.field>>6] |= 1 << (m.field & 63)
 	}
 	return i
 }
 
 func (s *scanner) word(i int, w string) int {
-	if len(s.b)-i < len(w) || string(s.b[i:i+len(w)]) != w {
+	if len(s.b)-i < len(w) || s.b[i:i+len(w)] != w {
 		return -1
 	}
 	return i + len(w)
+}
+
+// truth reads true or false at the low end of x; size is 0 when none stands there.
+func truth(x uint64) (n int64, size int) {
+	const no, yes = 'f' | 'a'<<8 | 'l'<<16 | 's'<<24 | 'e'<<32, 't' | 'r'<<8 | 'u'<<16 | 'e'<<24
+	if uint32(x) == yes {
+		return 1, 4
+	}
+	if x<<24 == no<<24 {
+		return 0, 5
+	}
+	return 0, 0
 }
 
 func (s *scanner) truth(i int) (int64, int) {
@@ -256,6 +383,23 @@ func (s *scanner) truth(i int) (int64, int) {
 		return 1, s.word(i, "true")
 	}
 	return 0, s.word(i, "false")
+}
+
+// digits reads an integer of one to seven digits, followed by something else, at the
+// low end of x; size is 0 when none stands there, or one with a leading zero.
+func digits(x uint64) (n int64, size int) {
+	x ^= '0' * ones
+	others := (x | (x + (0x80-10)*ones)) & highs // the lowest mark is right
+	size = bits.TrailingZeros64(others) >> 3
+	if uint(size-1) > 6 || size > 1 && byte(x) == 0 {
+		return 0, 0
+	}
+	// The digits go to the high end, zeros before them; then neighbours are joined to
+	// numbers of two, of four and of eight digits.
+	x <<= (64 - 8*size) & 63
+	x = x * (10<<8 + 1) >> 8 & 0x00ff00ff00ff00ff
+	x = x * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
+	return int64(x * (10_000<<32 + 1) >> 32), size
 }
 
 // integer reads what Value.Int64 takes; what it leaves standing is then refused as
@@ -290,7 +434,7 @@ func (s *scanner) float(i int) (int64, int) {
 	if next < 0 {
 		return 0, -1
 	}
-	x, err := strconv.ParseFloat(view(s.b[i:next]), 64)
+	x, err := strconv.ParseFloat(s.b[i:next], 64)
 	if err != nil {
 		return 0, -1
 	}
@@ -435,18 +579,18 @@ func special(x uint64) uint64 {
 func (s *scanner) name(i int) (name string, ends nameEnds, next int) {
 	b, from := s.b, i+1
 	if from+19 <= len(b) && b[i] == '"' {
-		first := binary.LittleEndian.Uint64(b[from:])
+		first := word.Load(b, from)
 		n := bits.TrailingZeros64(special(first)) >> 3
 		last := first & (1<<(8*n&63) - 1)
 		if n < 8 {
 			first = last
 		} else {
-			n += bits.TrailingZeros64(special(binary.LittleEndian.Uint64(b[from+8:]))) >> 3
-			last = binary.LittleEndian.Uint64(b[from+n-8:])
+			n += bits.TrailingZeros64(special(word.Load(b, from+8))) >> 3
+			last = word.Load(b, from+n-8)
 		}
 		if at := from + n; n < 16 && b[at] == '"' && b[at+1] == ':' && b[at+2] > ' ' {
 			s.wide = false
-			return view(b[from:at]), nameEnds{first, last}, at + 2
+			return b[from:at], nameEnds{first, last}, at + 2
 		}
 	}
 	if name, next = s.text(i); next < 0 {
@@ -465,13 +609,13 @@ func (s *scanner) text(i int) (text string, next int) {
 		return "", -1
 	}
 	for i = from; i+8 <= len(b); i += 8 {
-		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+		if m := special(word.Load(b, i)); m != 0 {
 			i += bits.TrailingZeros64(m) >> 3
 			if b[i] != '"' {
 				break
 			}
 			s.wide = false
-			return view(b[from:i]), i + 1
+			return b[from:i], i + 1
 		}
 	}
 	return s.longText(from, i)
@@ -484,7 +628,7 @@ func (s *scanner) longText(from, i int) (text string, next int) {
 	s.wide = false
 	for i < len(b) {
 		if i+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[i:])
+			x := word.Load(b, i)
 			quote, slash := x^'"'*ones, x^'\\'*ones
 			if ((x-0x20*ones)&^x|(quote-ones)&^quote|(slash-ones)&^slash)&highs == 0 {
 				s.wide = s.wide || x&highs != 0
@@ -494,10 +638,10 @@ func (s *scanner) longText(from, i int) (text string, next int) {
 		}
 		switch c := b[i]; {
 		case c == '"':
-			if s.wide && !utf8.Valid(b[from:i]) {
+			if s.wide && !utf8.ValidString(b[from:i]) {
 				return "", -1
 			}
-			return view(b[from:i]), i + 1
+			return b[from:i], i + 1
 		case c == '\\':
 			return s.escaped(from, i)
 		case c < ' ':

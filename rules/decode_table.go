@@ -3,7 +3,6 @@ package rules
 import (
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 
 	"github.com/issuant/issuant/internal/word"
@@ -27,11 +26,11 @@ const (
 type member struct {
 	ends   nameEnds
 	name   string
+	quoted string // the name in quotation marks, and the colon
 	kind   memberKind
 	read   bool   // the fact is stored
 	column uint16 // of the fact, by its type
-	field  uint16 // index of the field
-	serial uint16 // among all members of the event: for what must not stand twice
+	serial uint16 // among all members of the event, of a field its index: for what must not stand twice
 	group  *nameTable
 }
 
@@ -73,34 +72,51 @@ type nameTable struct {
 	start   uint16 // stands for the member before the first
 }
 
-// guess is a name with the quotation mark and the colon after it, size bytes in all:
-// the first and the last eight bytes. Where there are fewer, both are all of it, under
-// mask.
+// guess is a member as it is nearly always written: its name, the colon, and what its
+// kind of value begins with, size bytes in all. Compared are the first and the last
+// eight bytes, and of more than sixteen those in the middle, from the eighth and from the
+// sixteenth on. Where there are fewer than eight, first and last are all of it, under mask.
 type guess struct {
 	first, last, mask uint64
-	size, offset      int // of all of it; where last begins
+	middle            [2]uint64
+	size              uint8
+	back              uint8 // where last begins, before the end
+	kind              memberKind
+	read              bool
+	column, serial    uint16
 	member            *member
 }
 
-// guessRoom is how many bytes a guess may look at.
-const guessRoom = 16
-
-// noGuess fits nothing.
-var noGuess = guess{first: 1}
+// maxGuess is how many bytes a guess compares.
+const maxGuess = 32
 
 func guessOf(m *member) guess {
-	text := m.name + `":`
-	n := len(text)
-	if n > guessRoom {
-		return noGuess
+	text := m.quoted
+	switch m.kind {
+	case stringMember:
+		text += `"`
+	case groupMember:
+		text += `{"` // and its first member
 	}
-	g := guess{mask: math.MaxUint64, size: n, offset: max(n-8, 0), member: m}
+	n := len(text)
+	g := guess{mask: math.MaxUint64, kind: m.kind, read: m.read, column: m.column, serial: m.serial, member: m}
+	if n > maxGuess {
+		g.last = 1 // fits nothing, and says what to expect all the same
+		return g
+	}
+	g.size, g.back = uint8(n), uint8(min(n, 8))
+	g.first, g.last = endsOf(text).first, endsOf(text).last
 	if n < 8 {
 		g.mask = 1<<(8*n) - 1
 	}
-	g.first, g.last = endsOf(text).first, endsOf(text).last
+	for k := 8; k < n-8; k += 8 {
+		g.middle[k>>4] = load8(text[k:])
+	}
 	return g
 }
+
+// noGuess fits nothing.
+var noGuess = guess{last: 1, mask: math.MaxUint64}
 
 // newNameTable tries factors for the one under which the fewest names lie beside
 // their place; nearly always all lie there.
@@ -114,7 +130,7 @@ func newNameTable(list []member) *nameTable {
 		t := &nameTable{members: make([]member, size), factor: spread + 2*try, shift: uint8(64 - bits.TrailingZeros(uint(size)))}
 		far := 0
 		for _, m := range list {
-			m.ends = endsOf(m.name)
+			m.ends, m.quoted = endsOf(m.name), `"`+m.name+`":`
 			i := t.place(m.ends.hash())
 			for ; t.members[i].kind != 0; i = (i + 1) & (size - 1) {
 				far++
@@ -164,15 +180,15 @@ func (t *nameTable) fold(name string, hash uint64) *member {
 }
 
 // compile makes the tables of all objects.
-func (d *Decoder) compile(read []bool) {
+func (d *Decoder) compile() {
 	var top, dots []member
 	groups := map[string][]member{}
 	var order []string
-	serial := uint16(0) // 0 stands for none
-	next := func() uint16 { serial++; return serial }
+	serial := uint16(len(d.schema.fields))
+	next := func() uint16 { serial++; return serial - 1 }
 	for i, f := range d.schema.fields {
 		at := d.schema.slots[i]
-		m := member{kind: memberKind(at.typ), read: read[i], column: at.column, field: uint16(i), serial: next(), name: f.Name}
+		m := member{kind: memberKind(at.typ), read: d.read[i>>6]>>(i&63)&1 != 0, column: at.column, serial: uint16(i), name: f.Name}
 		group, name, dotted := strings.Cut(f.Name, ".")
 		if !dotted {
 			top = append(top, m)
@@ -199,13 +215,13 @@ func (d *Decoder) compile(read []bool) {
 		top = append(kept, member{kind: reservedMember, name: d.opt.Reserved, serial: next()})
 	}
 	d.top, d.dots = newNameTable(top), newNameTable(dots)
-	d.guess(int(serial) + 1)
+	d.guess(int(serial))
 }
 
 // guess prepares the members' names, and expects them in the order of the schema.
 func (d *Decoder) guess(serials int) {
-	d.guesses = slices.Repeat([]guess{noGuess}, serials)
-	d.after = make([]uint16, serials)
+	d.guesses = make([]guess, serials)
+	d.after = make([]*guess, serials)
 	tables := []*nameTable{d.top}
 	for i := range d.top.members {
 		if g := d.top.members[i].group; g != nil {
@@ -214,7 +230,7 @@ func (d *Decoder) guess(serials int) {
 	}
 	for _, t := range tables {
 		t.start = uint16(len(d.after))
-		d.after = append(d.after, 0)
+		d.after = append(d.after, nil)
 		last := t.start
 		inOrder := make([]*member, serials)
 		for i := range t.members {
@@ -226,9 +242,15 @@ func (d *Decoder) guess(serials int) {
 			if m == nil {
 				continue
 			}
-			d.guesses[m.serial] = guessOf(m)
-			d.after[last] = m.serial
-			last = m.serial
+			g := &d.guesses[m.serial]
+			*g = guessOf(m)
+			d.after[last], last = g, m.serial
+		}
+		d.after[last] = &noGuess
+	}
+	for i, g := range d.after {
+		if g == nil {
+			d.after[i] = &noGuess // a member that the reserved one hides
 		}
 	}
 }
