@@ -146,7 +146,7 @@ func (o *Options) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// shrink rewrites the data of a module that Go has linked.
+// shrink rewrites the code and the data of a module that Go has linked.
 func shrink(file []byte) ([]byte, error) {
 	m, err := wasmfile.Parse(file)
 	if err != nil {
@@ -156,7 +156,14 @@ func shrink(file []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := dropLines(memory); err != nil {
+	t, err := findTable(memory)
+	if err != nil {
+		return nil, err
+	}
+	if err := straighten(m, t); err != nil {
+		return nil, err
+	}
+	if err := t.dropLines(); err != nil {
 		return nil, err
 	}
 	m.SetImage(memory)

@@ -41,9 +41,9 @@ const absentData = 1<<32 - 1
 
 // table is the table of functions in a memory.
 type table struct {
-	mem                         []byte // from the table's head on
-	funcs                       int
-	cu, files, pctab, functions int // where its parts begin
+	mem                                []byte // from the table's head on
+	funcs                              int
+	names, cu, files, pctab, functions int // where its parts begin
 }
 
 // findTable looks for the one table of a memory.
@@ -57,8 +57,8 @@ func findTable(memory []byte) (*table, error) {
 		return nil, fmt.Errorf("%w: its table of functions ends too early", ErrLink)
 	}
 	word := func(i int) int { return int(binary.LittleEndian.Uint64(mem[8+8*i:])) }
-	t := &table{mem: mem, funcs: word(0), cu: word(4), files: word(5), pctab: word(6), functions: word(7)}
-	ordered := headBytes <= word(3) && word(3) <= t.cu && t.cu <= t.files && t.files <= t.pctab && t.pctab <= t.functions && t.functions <= len(mem)
+	t := &table{mem: mem, funcs: word(0), names: word(3), cu: word(4), files: word(5), pctab: word(6), functions: word(7)}
+	ordered := headBytes <= t.names && t.names <= t.cu && t.cu <= t.files && t.files <= t.pctab && t.pctab <= t.functions && t.functions <= len(mem)
 	if !ordered || t.funcs <= 0 || t.funcs > (len(mem)-t.functions)/8 {
 		return nil, fmt.Errorf("%w: its table of functions is not of the form that is known", ErrLink)
 	}
@@ -69,11 +69,7 @@ func findTable(memory []byte) (*table, error) {
 // a module's memory, and what else only stack traces read: they then tell functions
 // and offsets. Nothing moves: what is dropped becomes zero, and zero is what the
 // runtime takes for absent.
-func dropLines(memory []byte) error {
-	t, err := findTable(memory)
-	if err != nil {
-		return err
-	}
+func (t *table) dropLines() error {
 	used := make([]bool, t.functions-t.pctab)
 	for i := range t.funcs {
 		if err := t.function(i, used); err != nil {
