@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -495,8 +494,7 @@ func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
 			r.Age = a.Now.Sub(m.IssuedAt())
 		}
 	case a.Body != nil && len(a.Body) <= g.opt.Verifier.MaxBody():
-		sum := sha256.Sum256(a.Body)
-		r.MessageDigest = hex.EncodeToString(sum[:])
+		r.MessageDigest = digest.Of(a.Body)
 	}
 	r.Incumbent = g.incumbent(&a)
 	return r

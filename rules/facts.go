@@ -12,6 +12,7 @@ import (
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules/logic"
 )
 
@@ -271,7 +272,7 @@ func textFault(s string) string {
 	switch {
 	case len(s) > MaxStringFact:
 		return fmt.Sprintf("is longer than %d bytes", MaxStringFact)
-	case !utf8.ValidString(s):
+	case !word.ASCII(s) && !utf8.ValidString(s):
 		return "is not UTF-8"
 	}
 	return ""

@@ -3,10 +3,11 @@ package secret
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 	"hash"
 	"strings"
 	"sync"
+
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // MinRefKeyBytes is the least length of a reference key.
@@ -62,7 +63,7 @@ func (k RefKey) AppendRef(dst []byte, domain string, value []byte) []byte {
 	m.Write(m.buf)
 	clear(m.buf) // it may hold a card number
 	m.buf = m.Sum(m.buf[:0])
-	dst = hex.AppendEncode(append(append(dst, k.id...), ':'), m.buf)
+	dst = digest.Append(append(append(dst, k.id...), ':'), (*[sha256.Size]byte)(m.buf))
 	k.macs.Put(m)
 	return dst
 }

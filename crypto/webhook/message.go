@@ -3,13 +3,13 @@ package webhook
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/issuant/issuant/internal/accel"
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
 )
 
@@ -122,7 +122,7 @@ func (m *Message) Digest() string { return m.digest }
 // forms, nor the route: a copy on another route has the same key.
 func (m *Message) ReplayKey() string {
 	if m.hasReplay {
-		return m.scheme + ":" + hex.EncodeToString(m.replay[:])
+		return m.scheme + ":" + string(digest.Append(nil, &m.replay))
 	}
 	// Lengths stand before the texts, so that no two triples give the same bytes.
 	var buf [160]byte
@@ -139,7 +139,7 @@ func (m *Message) ReplayKey() string {
 	}
 	sum := sha256.Sum256(b)
 	b = append(append(b[:0], m.scheme...), ':')
-	return string(hex.AppendEncode(b, sum[:]))
+	return string(digest.Append(b, &sum))
 }
 
 func writeValue(w *canon.Writer, v strictjson.Value) {

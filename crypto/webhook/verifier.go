@@ -3,10 +3,10 @@ package webhook
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"time"
 
 	"github.com/issuant/issuant/internal/accel"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Verifier opens the messages of one route. It is immutable and safe for
@@ -81,7 +81,7 @@ func (m *Message) hashBody(b64 *[44]byte) {
 		return
 	}
 	m.bodyHash = sha256.Sum256(m.body)
-	m.digest = hex.EncodeToString(m.bodyHash[:])
+	m.digest = digest.Text(new([2 * sha256.Size]byte), &m.bodyHash)
 	if b64 != nil {
 		base64.StdEncoding.Encode(b64[:], m.bodyHash[:])
 	}

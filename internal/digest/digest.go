@@ -29,6 +29,12 @@ func Text(text *[2 * sha256.Size]byte, sum *[sha256.Size]byte) string {
 	return unsafe.String(&text[0], len(text))
 }
 
+// Append appends the digits of sum to dst.
+func Append(dst []byte, sum *[sha256.Size]byte) []byte {
+	var text [2 * sha256.Size]byte
+	return append(dst, Text(&text, sum)...)
+}
+
 // digits returns the eight hexadecimal digits of the four bytes of x, the first one lowest.
 func digits(x uint64) uint64 {
 	const (

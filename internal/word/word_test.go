@@ -1,6 +1,7 @@
 package word_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -48,5 +49,21 @@ func TestPartsStayWithinTheirText(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+func TestASCIISeesEveryByte(t *testing.T) {
+	for n := range 40 {
+		text := bytes.Repeat([]byte{0x7f}, n)
+		if !word.ASCII(string(text)) {
+			t.Errorf("%d bytes of ASCII are none", n)
+		}
+		for i := range text {
+			text[i] = 0x80
+			if word.ASCII(string(text)) {
+				t.Errorf("byte %d of %d is not seen", i, n)
+			}
+			text[i] = 0x7f
+		}
 	}
 }
