@@ -349,13 +349,15 @@ func (j *joiner) actionCode() string {
 // order, then what the engine itself found; each reason once.
 func (j *joiner) reasons() {
 	for i := range j.parts {
-		switch p := &j.parts[i]; {
-		case p.outcome != j.joined || p.reason == "" || p.kind == kindDefault || len(j.d.Reasons) >= MaxReasons:
-		case p.kind == kindGuard || p.rule >= 0:
-			j.d.Reasons = appendNew(j.d.Reasons, p.reason)
-		default:
-			j.own = appendNew(j.own, p.reason)
+		p := &j.parts[i]
+		if p.outcome != j.joined || p.reason == "" || p.kind == kindDefault || len(j.d.Reasons) >= MaxReasons {
+			continue
 		}
+		list := &j.own
+		if p.kind == kindGuard || p.rule >= 0 {
+			list = &j.d.Reasons
+		}
+		*list = appendNew(*list, p.reason)
 	}
 	for _, r := range j.own {
 		j.d.Reasons = appendNew(j.d.Reasons, r)

@@ -105,48 +105,59 @@ func (r *Record) decided(d *Decision) {
 // unknown_fields, card, age_ms, observed, incumbent, sealed.
 //
 // The names are written together with what stands around them: a record is written
-// for each message, and half of its bytes are names.
+// for each message, and half of its bytes are names. A few short functions do it, since
+// code that runs once a message is read anew from afar each time.
 func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	b := strconv.AppendUint(append(dst, recordBegin...), seq, 10)
-	b = canon.AppendString(append(b, `,"prev":`...), prev)
+	b = appendText(b, `,"prev":`, prev)
 	b = canon.AppendTime(append(b, `,"at":`...), r.At)
 	b = canon.AppendString(append(b, `,"counterpart":`...), r.Counterpart)
-	b = appendOrNull(append(b, `,"event_id":`...), r.EventID)
-	b = appendOrNull(append(b, `,"decision_id":`...), r.DecisionID)
-	b = appendOrNull(append(b, `,"pack_id":`...), r.PackID)
+	b = appendText(b, `,"event_id":`, r.EventID)
+	b = appendText(b, `,"decision_id":`, r.DecisionID)
+	b = appendText(b, `,"pack_id":`, r.PackID)
 	b = appendLists(append(b, `,"lists":`...), r.Lists)
+	outcome := `,"outcome":null,"action_code":`
 	if r.Decided {
-		b = append(b, outcomeMember(r.Outcome)...)
-	} else {
-		b = append(b, `,"outcome":null,"action_code":`...)
+		outcome = outcomeMember(r.Outcome)
 	}
-	b = appendOrNull(b, r.ActionCode)
+	b = appendText(b, outcome, r.ActionCode)
 	b = appendRuleIDs(append(b, `,"rules":`...), r.Rules)
 	b = appendStrings(append(b, `,"reasons":`...), r.Reasons)
-	if len(r.Degraded)+len(r.Shadow) == 0 {
-		b = append(b, `,"degraded":[],"shadow":[],"cost":`...)
-	} else {
+	before := `,"degraded":[],"shadow":[],"cost":`
+	if len(r.Degraded)+len(r.Shadow) > 0 {
 		b = appendDegraded(append(b, `,"degraded":`...), r.Degraded)
-		b = append(appendRuleIDs(append(b, `,"shadow":`...), r.Shadow), `,"cost":`...)
+		b, before = appendRuleIDs(append(b, `,"shadow":`...), r.Shadow), `,"cost":`
 	}
-	b = strconv.AppendInt(b, r.Cost, 10)
-	b = appendOrNull(append(b, `,"key_id":`...), r.KeyID)
-	b = appendOrNull(append(b, `,"message_digest":`...), r.MessageDigest)
-	b = appendOrNull(append(b, `,"refusal":`...), r.Refusal)
-	b = strconv.AppendInt(append(b, `,"micros":`...), r.Micros, 10)
-	b = strconv.AppendInt(append(b, `,"unknown_fields":`...), int64(r.UnknownFields), 10)
+	b = appendNumber(b, before, r.Cost)
+	b = appendText(b, `,"key_id":`, r.KeyID)
+	b = appendText(b, `,"message_digest":`, r.MessageDigest)
+	b = appendText(b, `,"refusal":`, r.Refusal)
+	b = appendNumber(b, `,"micros":`, r.Micros)
+	b = appendNumber(b, `,"unknown_fields":`, int64(r.UnknownFields))
 	b = appendCard(append(b, `,"card":`...), r.Card)
-	if b = append(b, `,"age_ms":`...); r.Verified {
-		b = strconv.AppendInt(b, r.Age.Milliseconds(), 10)
+	if r.Verified {
+		b = appendNumber(b, `,"age_ms":`, r.Age.Milliseconds())
 	} else {
-		b = append(b, "null"...)
+		b = append(b, `,"age_ms":null`...)
 	}
 	if len(r.Observed) == 0 && r.Incumbent == nil && r.Sealed == "" {
 		return append(b, `,"observed":[],"incumbent":null,"sealed":null}`...)
 	}
 	b = appendStrings(append(b, `,"observed":`...), r.Observed)
 	b = r.Incumbent.append(append(b, `,"incumbent":`...))
-	return append(appendOrNull(append(b, `,"sealed":`...), r.Sealed), '}')
+	return append(appendText(b, `,"sealed":`, r.Sealed), '}')
+}
+
+// appendText appends what stands before a text, and the text, or null for the empty one.
+//
+//go:noinline
+func appendText(b []byte, before, s string) []byte { return appendOrNull(append(b, before...), s) }
+
+// appendNumber appends what stands before a number, and the number.
+//
+//go:noinline
+func appendNumber(b []byte, before string, n int64) []byte {
+	return strconv.AppendInt(append(b, before...), n, 10)
 }
 
 // recordBegin has the format in it, which is one digit.
@@ -178,36 +189,41 @@ func opener(i int) byte {
 	return ','
 }
 
-// appendEach writes an array; one appends an element.
-func appendEach[T any](b []byte, list []T, one func([]byte, *T) []byte) []byte {
-	if len(list) == 0 {
+func appendRuleIDs(b []byte, hits []RuleHit) []byte {
+	if len(hits) == 0 {
 		return append(b, "[]"...)
 	}
-	for i := range list {
-		b = one(append(b, opener(i)), &list[i])
+	for i := range hits {
+		b = appendPair(append(b, opener(i)), `{"id":`, hits[i].ID, `,"version":`, hits[i].Version)
 	}
 	return append(b, ']')
 }
 
-func appendRuleIDs(b []byte, hits []RuleHit) []byte {
-	return appendEach(b, hits, func(b []byte, h *RuleHit) []byte {
-		b = canon.AppendString(append(b, `{"id":`...), h.ID)
-		return append(canon.AppendString(append(b, `,"version":`...), h.Version), '}')
-	})
-}
-
 func appendDegraded(b []byte, list []Degradation) []byte {
-	return appendEach(b, list, func(b []byte, g *Degradation) []byte {
-		b = canon.AppendString(append(b, `{"code":`...), g.Code)
-		return append(appendOrNull(append(b, `,"rule":`...), g.Rule), '}')
-	})
+	if len(list) == 0 {
+		return append(b, "[]"...)
+	}
+	for i := range list {
+		b = canon.AppendString(append(append(b, opener(i)), `{"code":`...), list[i].Code)
+		b = append(appendText(b, `,"rule":`, list[i].Rule), '}')
+	}
+	return append(b, ']')
 }
 
 func appendLists(b []byte, lists []ListDigest) []byte {
-	return appendEach(b, lists, func(b []byte, l *ListDigest) []byte {
-		b = canon.AppendString(append(b, `{"name":`...), l.Name)
-		return append(canon.AppendString(append(b, `,"digest":`...), l.Digest), '}')
-	})
+	if len(lists) == 0 {
+		return append(b, "[]"...)
+	}
+	for i := range lists {
+		b = appendPair(append(b, opener(i)), `{"name":`, lists[i].Name, `,"digest":`, lists[i].Digest)
+	}
+	return append(b, ']')
+}
+
+// appendPair appends an object of two texts.
+func appendPair(b []byte, before, s, between, t string) []byte {
+	b = canon.AppendString(append(b, before...), s)
+	return append(canon.AppendString(append(b, between...), t), '}')
 }
 
 func appendCard(b []byte, c Card) []byte {
