@@ -3,6 +3,7 @@ package pismo
 import (
 	"encoding/binary"
 	"math/bits"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/issuant/issuant/internal/strictjson"
@@ -59,20 +60,15 @@ func (q *quick) object(sh *shape, i int) int {
 	if i = q.blanks(i + 1); q.at(i, '}') {
 		return i + 1
 	}
+	guess := &sh.first
 	for seen := uint64(0); ; {
-		name, next := q.string(i)
-		if next < 0 {
-			return -1
-		}
-		e := sh.entry(name)
+		e, next := q.name(sh, guess, i)
 		if e == nil || !e.known || seen&e.once != 0 {
 			return -1
 		}
 		seen |= e.once
-		if i = q.blanks(next); !q.at(i, ':') {
-			return -1
-		}
-		if i = q.member(e, q.blanks(i+1)); i < 0 {
+		guess = &e.after
+		if i = q.member(e, q.blanks(next)); i < 0 {
 			return -1
 		}
 		if i = q.blanks(i); q.at(i, '}') {
@@ -83,6 +79,27 @@ func (q *quick) object(sh *shape, i int) int {
 		}
 		i = q.blanks(i + 1)
 	}
+}
+
+// name reads the name of a member and the colon. Where the name stands that is guessed,
+// comparing is all.
+func (q *quick) name(sh *shape, guess *int32, i int) (e *entry, next int) {
+	if n := int(atomic.LoadInt32(guess)) - 1; n >= 0 {
+		e = &sh.table[n]
+		if next = i + len(e.begin); next <= len(q.text) && q.text[i:next] == e.begin {
+			return e, next
+		}
+	}
+	name, next := q.string(i)
+	if next < 0 {
+		return nil, -1
+	}
+	n := sh.find(name)
+	if next = q.blanks(next); n < 0 || !q.at(next, ':') {
+		return nil, -1
+	}
+	atomic.StoreInt32(guess, int32(n)+1)
+	return &sh.table[n], next + 1
 }
 
 // member reads the value of a member.

@@ -74,6 +74,26 @@ func TestWholeRequestsNeedOnePass(t *testing.T) {
 	}
 }
 
+// Which name is guessed to come next changes nothing: members in two orders in turns, with
+// a blank before the colon, without one of them, and cut off anywhere.
+func TestGuessedNamesChangeNothing(t *testing.T) {
+	c := newCodec(t)
+	const one = `{"token_id":1,"network_brand":"vts","card":{"id":7,"type":"PLASTIC","bin":"411111"},"custom_codes":[],"original_network_data":{"panSource":"KEY_ENTERED","locale":"en_US"}}`
+	const other = `{"network_brand":"vts","token_id":1,"custom_codes":[],"card":{"bin":"411111","id":7,"type":"PLASTIC"},"original_network_data":{"locale":"en_US","panSource":"KEY_ENTERED"}}`
+	const blank = `{"network_brand" :"vts","token_id":1,"custom_codes":[],"card":{"bin":"411111","id" :7,"type":"PLASTIC"},"original_network_data":{"locale":"en_US"}}`
+	for range 3 {
+		for _, body := range []string{one, other, blank, one, blank, other, other} {
+			if !sameAsTree(t, c, []byte(body)) {
+				t.Errorf("the tree was needed for %s", body)
+			}
+			sameAsTree(t, c, []byte(strings.Replace(body, `"locale"`, `"panSource"`, 1)))
+		}
+	}
+	for n := range len(one) {
+		sameAsTree(t, c, []byte(one[:n]))
+	}
+}
+
 // plainRequests are the whole requests of which nothing was decrypted.
 func plainRequests(t *testing.T) []string {
 	list := slices.DeleteFunc(wholeRequests(t), func(s string) bool {

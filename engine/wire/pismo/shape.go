@@ -13,16 +13,21 @@ import (
 type shape struct {
 	members map[string]*shape
 	table   []entry // of members and places, by hash: open addressing, at most half full
+	first   int32   // see entry.after
 }
 
 // entry is what is known of one name of an object.
 type entry struct {
 	name  string // "" = unused
+	begin string // the name as a member begins with it, the colon included
 	child *shape
 	known bool   // it is one of the members; else it is only read where it stands
 	pan   bool   // it may hold the number of the card
 	slot  slot   // where its value is kept, 0 where it is not
 	once  uint64 // one bit, which names that differ in case alone share
+	// after is where the name stands that stood behind this one lately, one more than its
+	// index in the table, 0 for none: senders keep to one order. It is used atomically.
+	after int32
 }
 
 // hash spreads names by what most of them differ in.
@@ -61,6 +66,7 @@ func (s *shape) fill(entries []entry) {
 		if e.once = 1 << first; n >= 64 {
 			panic("pismo: an object with more than 64 known names") // every test fails
 		}
+		e.begin = `"` + e.name + `":`
 		i := hash(e.name) & (size - 1)
 		for s.table[i].name != "" {
 			i = (i + 1) & (size - 1)
@@ -104,16 +110,24 @@ func (s *shape) with(name string, child *shape) *shape {
 
 // entry returns what is known of a name, nil when it is nothing.
 func (s *shape) entry(name string) *entry {
+	if i := s.find(name); i >= 0 {
+		return &s.table[i]
+	}
+	return nil
+}
+
+// find returns where in the table a name stands, -1 where it is not known.
+func (s *shape) find(name string) int {
 	if s == nil || name == "" {
-		return nil
+		return -1
 	}
 	mask := len(s.table) - 1
 	for i := hash(name) & mask; s.table[i].name != ""; i = (i + 1) & mask {
-		if e := &s.table[i]; e.name == name {
-			return e
+		if s.table[i].name == name {
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
 // child returns the shape of a member, and whether the name is known.
