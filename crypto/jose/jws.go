@@ -25,6 +25,7 @@ type JWS struct {
 	ContentType string // cty; "" when the header has none
 
 	token     string
+	from      *remembered // whose header the token has; nil: it was decoded
 	dots      [2]int
 	decoded   []byte // holds payload and signature
 	payload   []byte
@@ -44,7 +45,8 @@ type remembered struct{ segment, alg, keyID, typ, cty string }
 
 // Keep remembers the header of a token whose signature was verified.
 func (h *Headers) Keep(j *JWS) {
-	if last := h.last.Load(); last == nil || last.segment != j.segment() {
+	last := h.last.Load()
+	if last == nil || last != j.from && last.segment != j.segment() {
 		h.last.Store(&remembered{strings.Clone(j.segment()), j.Alg, j.KeyID, j.Type, j.ContentType})
 	}
 }
@@ -87,7 +89,7 @@ func (h *Headers) ParseInto(dst *JWS, token string) error {
 
 // take is for a token whose header is the one that is remembered.
 func (j *JWS) take(last *remembered) {
-	j.Alg, j.KeyID, j.Type, j.ContentType = last.alg, last.keyID, last.typ, last.cty
+	j.Alg, j.KeyID, j.Type, j.ContentType, j.from = last.alg, last.keyID, last.typ, last.cty, last
 }
 
 // decodeInHost does all of ParseInto for a token behind a header that is remembered. What

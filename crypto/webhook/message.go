@@ -121,8 +121,15 @@ func (m *Message) Digest() string { return m.digest }
 // they leave it out. It does not cover the signature's bytes, which may have many
 // forms, nor the route: a copy on another route has the same key.
 func (m *Message) ReplayKey() string {
+	var buf [128]byte // of any built-in scheme
+	return string(m.AppendReplayKey(buf[:0]))
+}
+
+// AppendReplayKey appends what ReplayKey returns.
+func (m *Message) AppendReplayKey(dst []byte) []byte {
+	dst = append(append(dst, m.scheme...), ':')
 	if m.hasReplay {
-		return m.scheme + ":" + string(digest.Append(nil, &m.replay))
+		return digest.Append(dst, &m.replay)
 	}
 	// Lengths stand before the texts, so that no two triples give the same bytes.
 	var buf [160]byte
@@ -135,11 +142,10 @@ func (m *Message) ReplayKey() string {
 	b = append(b, m.bodyHash[:]...)
 	var t accel.Texts
 	if accel.Linked && accel.SHA256Text(b, &t) {
-		return string(append(append(append(b[:0], m.scheme...), ':'), t.Hex()...))
+		return append(dst, t.Hex()...)
 	}
 	sum := sha256.Sum256(b)
-	b = append(append(b[:0], m.scheme...), ':')
-	return string(digest.Append(b, &sum))
+	return digest.Append(dst, &sum)
 }
 
 func writeValue(w *canon.Writer, v strictjson.Value) {

@@ -226,25 +226,53 @@ const (
 // refused, since another reader may take it for the real one.
 var pismoNames = [...]string{"exp", "iat", "nbf", "iss", "sub", "aud", "jti", "kid", "account-id", "body-hash"}
 
-// pismoMembers are the claims of a payload, by index; one that is missing is the zero
-// Cursor, whose kind is Invalid.
-type pismoMembers [len(pismoNames)]strictjson.Cursor
+// claim is one that is read: the text of a string or the literal of a number, "" for
+// anything else; the zero claim is one that is missing.
+type claim struct {
+	kind strictjson.Kind
+	text string
+}
 
-// read finds the claims in one pass; ok is false where one is written in another case.
-func (c *pismoMembers) read(v strictjson.Cursor) (ok bool) {
-	for m, more := v.First(); more; m, more = m.Next(v) {
-		name := m.Name()
-		if i := pismoName(name); i >= 0 {
-			c[i] = m
-			continue
-		}
-		for _, known := range pismoNames {
-			if strings.EqualFold(name, known) {
-				return false
+func (c *claim) int64() (n int64, ok bool) {
+	if c.kind != strictjson.Number {
+		return 0, false
+	}
+	return strictjson.ParseInt(c.text)
+}
+
+// pismoMembers are the claims of a payload, by index.
+type pismoMembers [len(pismoNames)]claim
+
+// read finds the claims in a payload, and tells whether it is canonical; why says what is
+// wrong with it. Their texts are parts of the payload.
+func (c *pismoMembers) read(payload []byte) (canonical bool, why string) {
+	var room [12]strictjson.Pair
+	if pairs, ok := strictjson.Flat(room[:0], payload); ok {
+		for i := range pairs { // their names are in one case already
+			if k := pismoName(pairs[i].Name); k >= 0 {
+				c[k] = claim{pairs[i].Kind, pairs[i].Text}
 			}
 		}
+		return true, ""
 	}
-	return true
+	doc, err := strictjson.ReadView(payload, claimsLimits)
+	if err != nil {
+		return false, "payload is not a strict JSON object"
+	}
+	defer doc.Release()
+	root := doc.Root()
+	if root.Kind() != strictjson.Object {
+		return false, "payload is not a strict JSON object"
+	}
+	for m, more := root.First(); more; m, more = m.Next(root) {
+		name := m.Name()
+		if i := pismoName(name); i >= 0 {
+			c[i] = claim{m.Kind(), m.Str()}
+		} else if slices.ContainsFunc(pismoNames[:], func(known string) bool { return strings.EqualFold(name, known) }) {
+			return false, "a known claim is written in another case"
+		}
+	}
+	return doc.Canonical(), ""
 }
 
 // pismoName is the index of a name in pismoNames, -1 for any other.
@@ -277,60 +305,53 @@ func pismoName(name string) int {
 // claims reads the payload, whose signature holds already: whatever is wrong with
 // it now is ErrClaims.
 func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Error) {
-	doc, err := strictjson.ReadView(payload, claimsLimits) // the message keeps the payload as it is
-	if err != nil {
-		return c, refuse(ErrClaims, "payload is not a strict JSON object")
-	}
-	defer doc.Release()
-	if doc.Root().Kind() != strictjson.Object {
-		return c, refuse(ErrClaims, "payload is not a strict JSON object")
-	}
 	var v pismoMembers
-	if !v.read(doc.Root()) {
-		return c, refuse(ErrClaims, "a known claim is written in another case")
+	canonical, why := v.read(payload)
+	if why != "" {
+		return c, refuse(ErrClaims, why)
 	}
 	var ok bool
-	if c.iat, ok = v[claimIat].Int64(); !ok {
+	if c.iat, ok = v[claimIat].int64(); !ok {
 		return c, refuse(ErrClaims, "iat is missing or not an integer")
 	}
-	if c.exp, ok = v[claimExp].Int64(); !ok {
+	if c.exp, ok = v[claimExp].int64(); !ok {
 		return c, refuse(ErrClaims, "exp is missing or not an integer")
 	}
-	if v[claimNbf].Kind() != strictjson.Invalid {
-		if c.nbf, c.hasNBF = v[claimNbf].Int64(); !c.hasNBF {
+	if v[claimNbf].kind != strictjson.Invalid {
+		if c.nbf, c.hasNBF = v[claimNbf].int64(); !c.hasNBF {
 			return c, refuse(ErrClaims, "nbf is not an integer")
 		}
 	}
-	if v[claimBodyHash].Kind() != strictjson.String {
+	if v[claimBodyHash].kind != strictjson.String {
 		return c, refuse(ErrClaims, "body-hash is missing or not a string")
 	}
-	c.bodyHash = v[claimBodyHash].Str()
-	m.iat, m.exp, m.claims, m.canonical = c.iat, c.exp, payload, doc.Canonical()
+	c.bodyHash = v[claimBodyHash].text
+	m.iat, m.exp, m.claims, m.canonical = c.iat, c.exp, payload, canonical
 	return c, p.parties(m, &v)
 }
 
 // parties checks who sent the message, for whom, and under which key.
 func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
-	if iss := v[claimIss]; iss.Kind() != strictjson.String || iss.Str() != p.issuer {
+	if iss := &v[claimIss]; iss.kind != strictjson.String || iss.text != p.issuer {
 		return refuse(ErrClaims, "iss is not the issuer of this route")
 	}
-	sub := v[claimSub]
+	sub := &v[claimSub]
 	switch {
-	case sub.Kind() == strictjson.String && slices.Contains(p.subjects, sub.Str()):
-	case sub.Kind() == strictjson.String && p.observe.subject:
+	case sub.kind == strictjson.String && slices.Contains(p.subjects, sub.text):
+	case sub.kind == strictjson.String && p.observe.subject:
 		m.saw(CheckSubject)
 	default:
 		return refuse(ErrClaims, "sub is not a subject of this route")
 	}
-	kid := v[claimKid]
-	if kid.Kind() != strictjson.Invalid && (kid.Kind() != strictjson.String || kid.Str() != m.keyID) {
+	kid := &v[claimKid]
+	if kid.kind != strictjson.Invalid && (kid.kind != strictjson.String || kid.text != m.keyID) {
 		return refuse(ErrClaims, "kid is not the one of the header")
 	}
-	return p.account(m, v[claimAccount])
+	return p.account(m, &v[claimAccount])
 }
 
-func (p *pismo) account(m *Message, id strictjson.Cursor) *Error {
-	if id.Kind() == strictjson.Invalid {
+func (p *pismo) account(m *Message, id *claim) *Error {
+	if id.kind == strictjson.Invalid {
 		switch {
 		case p.observe.account:
 			m.saw(CheckAccount)
@@ -339,16 +360,17 @@ func (p *pismo) account(m *Message, id strictjson.Cursor) *Error {
 		}
 		return nil
 	}
-	if id.Kind() != strictjson.String && id.Kind() != strictjson.Number || !isAccount(id.Str()) {
+	ours := slices.Contains(p.accounts, id.text) // and digits, as all of them
+	if id.kind != strictjson.String && id.kind != strictjson.Number || !ours && !isAccount(id.text) {
 		return refuse(ErrClaims, "account-id is neither a non-negative integer nor digits")
 	}
-	if len(p.accounts) > 0 && !slices.Contains(p.accounts, id.Str()) {
+	if len(p.accounts) > 0 && !ours {
 		if !p.observe.account {
 			return refuse(ErrClaims, "account-id is none of this route")
 		}
 		m.saw(CheckAccount)
 	}
-	m.account = id.Str()
+	m.account = id.text
 	return nil
 }
 

@@ -182,10 +182,11 @@ func (c Cursor) Int64() (n int64, ok bool) {
 	if c.Kind() != Number {
 		return 0, false
 	}
-	return parseInt(c.Str())
+	return ParseInt(c.Str())
 }
 
-func parseInt(s string) (n int64, ok bool) {
+// ParseInt returns the value of a number's literal as Value.Int64 does.
+func ParseInt(s string) (n int64, ok bool) {
 	if len(s) <= maxPlainNumber && s != "" && s[0] != '-' {
 		for i := range len(s) { // a literal of JSON has no zero before other digits
 			c := s[i] - '0'

@@ -765,7 +765,7 @@ func (v Value) Int64() (n int64, ok bool) {
 	if v.Kind != Number {
 		return 0, false
 	}
-	return parseInt(v.Str)
+	return ParseInt(v.Str)
 }
 
 // Float64 returns the value of a number that is finite in 64 bits.

@@ -3,6 +3,8 @@
 package module
 
 import (
+	"strconv"
+
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/engine"
@@ -137,13 +139,10 @@ func (m *instance) answer(c *call) error {
 			return &unanswered{err, r.codec.SystemError(), msg}
 		}
 	}
-	m.write(func(w *canon.Writer) {
-		w.Object()
-		writeReply(w, reply)
-		w.Key("unknown_fields").Int(int64(decoded.UnknownFields)).Key("message").Object()
-		writeMessage(w, msg)
-		w.EndObject().Key("decision").Append(d.AppendJSON).EndObject()
-	})
+	out := append(appendReply(append(m.out, '{'), reply), `,"unknown_fields":`...)
+	out = append(strconv.AppendInt(out, int64(decoded.UnknownFields), 10), `,"message":{`...)
+	out = append(appendMessage(out, msg), `},"decision":`...)
+	m.out = append(d.AppendJSON(out), '}')
 	return nil
 }
 
@@ -159,9 +158,11 @@ func (r *ring) engine(handle uint32, p *pack) (*engine.Engine, error) {
 	return e, err
 }
 
-// writeReply writes what goes back to the sender.
-func writeReply(w *canon.Writer, r engine.Reply) {
-	w.Key("status").Int(int64(r.Status)).Key("content_type").String(r.ContentType).Key("body").String(string(r.Body))
+// appendReply appends members with what goes back to the sender.
+func appendReply(dst []byte, r engine.Reply) []byte {
+	dst = strconv.AppendInt(append(dst, `"status":`...), int64(r.Status), 10)
+	dst = canon.AppendString(append(dst, `,"content_type":`...), r.ContentType)
+	return canon.AppendString(append(dst, `,"body":`...), string(r.Body))
 }
 
 // unanswered is a message that was not decided, with what goes back to its sender; msg
@@ -175,17 +176,15 @@ type unanswered struct {
 func (u *unanswered) Unwrap() error { return u.error }
 
 func (u *unanswered) appendReply(dst []byte) []byte {
-	w := canon.NewWriter(dst).Object()
-	writeReply(w, u.reply)
+	dst = appendReply(append(dst, '{'), u.reply)
 	if u.msg != nil {
-		w.Key("message").Object()
-		writeMessage(w, u.msg)
-		w.EndObject()
+		dst = append(appendMessage(append(dst, `,"message":{`...), u.msg), '}')
 	}
-	return w.Key("refusal").Append(func(b []byte) []byte {
-		if a, ok := u.error.(answer); ok {
-			return a.appendReply(b)
-		}
-		return appendError(b, u.error)
-	}).EndObject().Bytes()
+	dst = append(dst, `,"refusal":`...)
+	if a, ok := u.error.(answer); ok {
+		dst = a.appendReply(dst)
+	} else {
+		dst = appendError(dst, u.error)
+	}
+	return append(dst, '}')
 }

@@ -2,6 +2,7 @@ package module
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/crypto/webhook"
@@ -111,26 +112,33 @@ func (m *instance) openRequest(c *call) error {
 	if err != nil {
 		return refused(err)
 	}
-	m.write(func(w *canon.Writer) {
-		w.Object()
-		writeMessage(w, msg)
-		w.Key("claims").Append(msg.AppendClaims).EndObject()
-	})
+	m.out = append(appendMessage(append(m.out, '{'), msg), `,"claims":`...)
+	m.out = append(msg.AppendClaims(m.out), '}')
 	return nil
 }
 
-// writeMessage writes what a host needs of a verified message: above all the replay
-// key, since the module remembers nothing.
-func writeMessage(w *canon.Writer, msg *webhook.Message) {
-	w.Key("scheme").String(msg.Scheme()).Key("key_id").String(msg.KeyID())
-	w.Key("account").StringOrNull(msg.Account()).Key("issued_at")
-	if at := msg.IssuedAt(); at.IsZero() {
-		w.Null()
+// appendMessage appends members with what a host needs of a verified message: above all
+// the replay key, since the module remembers nothing.
+func appendMessage(dst []byte, msg *webhook.Message) []byte {
+	dst = canon.AppendString(append(dst, `"scheme":`...), msg.Scheme())
+	dst = canon.AppendString(append(dst, `,"key_id":`...), msg.KeyID())
+	dst = append(dst, `,"account":`...)
+	if account := msg.Account(); account != "" {
+		dst = canon.AppendString(dst, account)
 	} else {
-		w.Int(at.Unix())
+		dst = append(dst, "null"...)
 	}
-	w.Key("covers").String(msg.Coverage().String())
-	w.Key("digest").String(msg.Digest()).Key("replay_key").String(msg.ReplayKey())
+	dst = append(dst, `,"issued_at":`...)
+	if at := msg.IssuedAt(); !at.IsZero() {
+		dst = strconv.AppendInt(dst, at.Unix(), 10)
+	} else {
+		dst = append(dst, "null"...)
+	}
+	// Names of coverages, digits and colons need no escapes; a replay key begins with the
+	// name of a built-in scheme.
+	dst = append(append(dst, `,"covers":"`...), msg.Coverage().String()...)
+	dst = append(append(dst, `","digest":"`...), msg.Digest()...)
+	return append(msg.AppendReplayKey(append(dst, `","replay_key":"`...)), '"')
 }
 
 // refusal is a message that was refused, with the key that it claims.
