@@ -34,11 +34,12 @@ func (r row) has(i int) bool {
 
 func (r row) or(s row) row { return row{r.low | s.low, r.high | s.high} }
 
-// Bounds of boards: members of one, how many there may be, and the bytes of its rows.
+// Bounds of boards.
 const (
-	boardSize     = 128
-	maxBoards     = 2
-	maxBoardBytes = 256 << 10
+	boardSize    = 128 // members
+	maxBoards    = 2
+	maxColumns   = 64
+	maxBoardRows = 1 << 14
 )
 
 // column is what the members of a board ask of a slot, once.
@@ -126,41 +127,28 @@ func (x *index) makeBoards() {
 	}
 }
 
-// boarder makes a board.
+// boarder makes a board. Until it is done, the free of a column are those who test it.
 type boarder struct {
 	x *index
 	board
-	tested []row // by column: who tests the slot
-	nth    map[columnKey]int
-	bytes  int
+	rows int
 }
 
-// columnKey tells columns apart: a conjunction may test a slot more than once.
-type columnKey struct {
-	slot int32
-	list listTest
-	nth  int
-}
-
-// column returns the column for a test of members that have tested the slot in the same
-// way nth times before, or nil when that would make the board too large.
-func (b *boarder) column(slot int32, list listTest, nth int) (c *column, tested *row) {
-	key := columnKey{slot, list, nth}
-	i, ok := b.nth[key]
-	if !ok {
-		cells := b.x.slots[slot].cells()
-		if b.bytes += cells * boardSize / 8; b.bytes > maxBoardBytes {
-			return nil, nil
+// column returns the column for a test by member m, which may have tested the slot
+// before; nil when that would make the board too large.
+func (b *boarder) column(slot int32, list listTest, m int) *column {
+	for i := range b.columns {
+		if c := &b.columns[i]; c.slot == slot && c.list == list && !c.free.has(m) {
+			return c
 		}
-		if b.nth == nil {
-			b.nth = map[columnKey]int{}
-		}
-		i = len(b.columns)
-		b.nth[key] = i
-		b.columns = append(b.columns, column{slot: slot, list: list, rows: make([]row, cells)})
-		b.tested = append(b.tested, row{})
 	}
-	return &b.columns[i], &b.tested[i]
+	cells := b.x.slots[slot].cells()
+	if b.rows += cells; b.rows > maxBoardRows || len(b.columns) == maxColumns {
+		b.rows = maxBoardRows + 1
+		return nil
+	}
+	b.columns = append(b.columns, column{slot: slot, list: list, rows: make([]row, cells)})
+	return &b.columns[len(b.columns)-1]
 }
 
 // group adds the members of a group.
@@ -169,47 +157,40 @@ func (b *boarder) group(g *group) {
 	b.claims = append(b.claims, g.claims...)
 	for k := range g.entries {
 		e := &g.entries[k]
-		nth := 0
-		for _, before := range g.entries[:k] {
-			if before.slot == e.slot && before.list == e.list {
-				nth++
-			}
-		}
-		c, tested := b.column(e.slot, e.list, nth)
+		c := b.column(e.slot, e.list, base)
 		if c == nil {
 			return
 		}
-		s := &b.x.slots[e.slot]
 		for cell := firstCell; cell < int32(len(c.rows)); cell++ {
-			b.pass(&c.rows[cell], e, e.find(s, cell), base, g.words)
+			e.each(e.find(&b.x.slots[e.slot], cell), g.words, base, &c.rows[cell])
+		}
+		if !e.unknown {
+			e.each(e.absent, g.words, base, &c.rows[absentCell])
 		}
 		for i := range g.claims {
-			tested.add(base + i)
+			c.free.add(base + i)
 			if e.unknown && g.open != nil && g.open[i>>6]>>(i&63)&1 != 0 {
 				c.rows[absentCell].add(base + i)
 				c.unknown.add(base + i)
 			}
 		}
-		if !e.unknown {
-			b.pass(&c.rows[absentCell], e, e.absent, base, g.words)
-		}
 	}
 }
 
-// pass adds the members of a span.
-func (b *boarder) pass(r *row, e *entry, found span, base, words int) {
+// each adds the members of a span to a row, in which the group begins at base.
+func (e *entry) each(found span, words, base int, to *row) {
 	if found.n == 0 {
 		return
 	}
 	s := e.open(found, words)
 	for _, i := range s.list {
-		r.add(base + int(i))
+		to.add(base + int(i))
 	}
-	eachBit(s.bits, func(i int) {
-		if base+i < len(b.claims) { // a file may say otherwise
-			r.add(base + i)
+	for w, x := range s.bits {
+		for ; x != 0; x &= x - 1 {
+			to.add(base + w<<6 + bits.TrailingZeros64(x))
 		}
-	})
+	}
 }
 
 // few adds conjunctions.
@@ -219,28 +200,22 @@ func (b *boarder) few(conjs []conj) {
 		b.claims = append(b.claims, claimOf(conjs[i].rule, conjs[i].ask))
 		for k := range conjs[i].tests {
 			t := &conjs[i].tests[k]
-			nth := 0
-			for _, before := range conjs[i].tests[:k] {
-				if before.slot == t.slot && before.list == t.list {
-					nth++
-				}
-			}
-			c, tested := b.column(t.slot, t.list, nth)
+			c := b.column(t.slot, t.list, m)
 			if c == nil {
 				return
 			}
-			tested.add(m)
-			s := &b.x.slots[t.slot]
+			c.free.add(m)
 			for cell := firstCell; cell < int32(len(c.rows)); cell++ {
-				if t.has(s, cell) {
+				if t.has(&b.x.slots[t.slot], cell) {
 					c.rows[cell].add(m)
 				}
 			}
-			if t.absent == True || t.absent == Unknown && conjs[i].open {
-				c.rows[absentCell].add(m)
-			}
-			if t.absent == Unknown && conjs[i].open {
+			unknown := t.absent == Unknown && conjs[i].open
+			if unknown {
 				c.unknown.add(m)
+			}
+			if unknown || t.absent == True {
+				c.rows[absentCell].add(m)
 			}
 		}
 	}
@@ -248,15 +223,15 @@ func (b *boarder) few(conjs []conj) {
 
 // done completes the board; ok is false when it would be too large.
 func (b *boarder) done() (ok bool) {
-	if b.bytes > maxBoardBytes {
+	if b.rows > maxBoardRows {
 		return false
 	}
 	for i := range b.claims {
 		b.all.add(i)
 	}
 	for i := range b.columns {
-		c, tested := &b.columns[i], b.tested[i]
-		c.free = row{^tested.low, ^tested.high}
+		c := &b.columns[i]
+		c.free = row{^c.free.low, ^c.free.high}
 		for cell := range c.rows {
 			if c.list == noList || int32(cell) == absentCell {
 				c.rows[cell] = c.rows[cell].or(c.free)
@@ -273,20 +248,20 @@ func (b *boarder) done() (ok bool) {
 // find the cell: a text is looked up in about the time of three numbers.
 func (b *boarder) order() {
 	const likely = 1 << 16
-	var chance [boardSize]int
+	chance := [boardSize]int{}
 	for m := range b.claims {
 		chance[m] = likely
 	}
 	fails := make([][boardSize]int, len(b.columns))
-	for i := range b.columns {
-		fails[i] = b.columns[i].fails(likely)
+	for i := range fails {
+		b.columns[i].fails(&fails[i], likely)
 	}
-	for next := range b.columns {
+	for next := range fails {
 		best, most := next, -1
-		for i := next; i < len(b.columns); i++ {
+		for i := next; i < len(fails); i++ {
 			out := 0
-			for m, f := range fails[i] {
-				out += chance[m] * f / likely
+			for m := range chance {
+				out += chance[m] * fails[i][m] / likely
 			}
 			if b.x.slots[b.columns[i].slot].typ == String {
 				out /= 3
@@ -297,24 +272,21 @@ func (b *boarder) order() {
 		}
 		b.columns[next], b.columns[best] = b.columns[best], b.columns[next]
 		fails[next], fails[best] = fails[best], fails[next]
-		for m, f := range fails[next] {
-			chance[m] -= chance[m] * f / likely
+		for m := range chance {
+			chance[m] -= chance[m] * fails[next][m] / likely
 		}
 	}
 }
 
 // fails is how many of the slot's cells rule out each member, as a share of whole.
-func (c *column) fails(whole int) (share [boardSize]int) {
-	for _, r := range c.rows[firstCell:] {
-		r = r.or(c.free)
-		for m := range share {
-			if !r.has(m) {
-				share[m]++
+func (c *column) fails(share *[boardSize]int, whole int) {
+	for m := range share {
+		n := 0
+		for _, r := range c.rows[firstCell:] {
+			if !r.has(m) && !c.free.has(m) {
+				n++
 			}
 		}
+		share[m] = n * whole / len(c.rows)
 	}
-	for m := range share {
-		share[m] = share[m] * whole / len(c.rows)
-	}
-	return share
 }

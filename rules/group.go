@@ -288,77 +288,88 @@ func (e *entry) find(s *slotIndex, c int32) span {
 
 // look finds the members of the group that an event leaves standing.
 func (g *group) look(st *lookup) {
-	open := false
-	// On the stack, where a garbage collection under way does not slow writes down.
-	var few [6]set
-	sets := few[:0]
-	if len(g.entries) > len(few) {
-		sets = st.many(len(g.entries))
-	}
-	lead := -1
+	open, begun, left := false, false, set{}
 	for i := range g.entries {
 		e := &g.entries[i]
 		c := st.cell(e.slot)
-		var found span
-		switch {
-		case e.list != noList && c != absentCell:
-			s, some := e.items(st, i, g.words)
-			if !some {
+		var s set
+		if e.list != noList && c != absentCell {
+			s = e.items(st, g.words)
+		} else {
+			found := e.lookAt(st, c, g.open != nil)
+			switch found.n {
+			case 0:
 				return
+			case unknown:
+				open = true
+				continue
 			}
-			sets = append(sets, s)
-			continue
-		case e.cells != nil:
-			found = e.cells[c]
-		case c == absentCell:
-			found = e.missing(g.open != nil)
-		default:
-			found = e.find(&st.x.slots[e.slot], c)
+			s = e.open(found, g.words)
 		}
-		if found.n == 0 {
+		if begun {
+			s = st.meet(left, s)
+		}
+		if begun, left = true, s; len(s.list)+len(s.bits) == 0 {
 			return
 		}
-		if found.n == unknown {
-			open = true
-			continue
-		}
-		if found.n > 0 && (lead < 0 || int(found.n) < len(sets[lead].list)) {
-			lead = len(sets)
-		}
-		sets = append(sets, e.open(found, g.words))
 	}
-	if lead >= 0 {
-		sets[0], sets[lead] = sets[lead], sets[0]
-		g.probe(sets, open, st)
-	} else {
-		g.intersect(sets, open, st)
-	}
+	g.tell(left, open, begun, st)
 }
 
-// many returns memory for n sets.
-func (st *state) many(n int) []set {
-	if cap(st.sets) < n {
-		st.sets = make([]set, n)
+// lookAt is find, for an absent value too.
+func (e *entry) lookAt(st *lookup, c int32, open bool) span {
+	switch {
+	case e.cells != nil:
+		return e.cells[c]
+	case c == absentCell:
+		return e.missing(open)
 	}
-	return st.sets[:0]
+	return e.find(&st.x.slots[e.slot], c)
 }
 
-// tell notes members that passed everywhere, or that are unknown and must be told.
-func (g *group) tell(list []uint16, open bool, st *lookup) {
-	for _, i := range list {
+// tell notes members that passed everywhere, or that are unknown and must be told: all
+// of those if no entry has begun to tell members apart.
+func (g *group) tell(left set, open, begun bool, st *lookup) {
+	if !begun {
+		left.bits = g.open
+	}
+	for _, i := range left.list {
 		if !open || g.open[i>>6]>>(i&63)&1 != 0 {
 			st.found.note(g.claims[i], open)
 		}
 	}
+	for w, x := range left.bits {
+		if rest := len(g.claims) - w<<6; rest < 64 { // beyond are no members
+			x &= 1<<rest - 1
+		}
+		if open {
+			x &= g.open[w]
+		}
+		for ; x != 0; x &= x - 1 {
+			st.found.note(g.claims[w<<6+bits.TrailingZeros64(x)], open)
+		}
+	}
 }
 
-// probe looks for the members of the short list of the first set in the others.
-func (g *group) probe(sets []set, open bool, st *lookup) {
-	left := sets[0].list
-	for k := 1; k < len(sets) && len(left) > 0; k++ {
-		left = sets[k].among(left, st.kept)
+// meet returns the members of both of two sets, in memory that the first may have been
+// returned in; neither a list nor a bitmap when there is none.
+func (st *state) meet(s, t set) set {
+	switch {
+	case s.bits == nil:
+		return set{list: t.among(s.list, st.kept)}
+	case t.bits == nil:
+		return set{list: s.among(t.list, st.kept)}
 	}
-	g.tell(left, open, st)
+	both, some := st.met[:len(s.bits)], uint64(0)
+	for w, x := range s.bits {
+		x &= t.bits[w]
+		both[w] = x
+		some |= x
+	}
+	if some == 0 {
+		return set{}
+	}
+	return set{bits: both}
 }
 
 // among writes those of a list that are in the set to dst, which may be the list's own
@@ -402,24 +413,14 @@ func (g *group) intersect(sets []set, open bool, st *lookup) {
 	}
 }
 
-// unionAt returns memory for the members that pass for a list.
-func (st *state) unionAt(k, words int) []uint64 {
-	for len(st.union) <= k {
-		st.union = append(st.union, nil)
-	}
-	if len(st.union[k]) < words {
-		st.union[k] = make([]uint64, words)
-	}
-	return st.union[k][:words]
-}
-
-// items returns the members that pass for a list, as entry k of its group: the union
-// over its items, or what is outside of it. some is false when there is none.
-func (e *entry) items(st *lookup, k, words int) (s set, some bool) {
-	u, slot := st.unionAt(k, words), &st.x.slots[e.slot]
+// items returns the members that pass for a list: the union over its items, or what is
+// outside of it; neither a list nor a bitmap when there is none.
+func (e *entry) items(st *lookup, words int) set {
+	st.union, st.spare = st.spare, st.union // the other may be what is left so far
+	u, some := st.union[:words], false
 	clear(u)
 	for _, c := range st.itemsOf(e.slot) {
-		found := e.find(slot, c)
+		found := e.lookAt(st, c, false)
 		if found.n == 0 {
 			continue
 		}
@@ -432,11 +433,14 @@ func (e *entry) items(st *lookup, k, words int) (s set, some bool) {
 			u[w] |= x
 		}
 	}
-	if e.list == noItem { // members beyond the last are cut off where sets meet
+	if e.list == noItem {
 		for w := range u {
 			u[w] = ^u[w]
 		}
 		some = true
 	}
-	return set{bits: u}, some
+	if !some {
+		return set{}
+	}
+	return set{bits: u}
 }

@@ -18,9 +18,9 @@ type index struct {
 	words  int     // of a bitmap over the rules
 
 	// Made from the above when the index is complete:
-	boards  []board // instead of few and, where they hold them too, of groups
-	whole   bool    // they do
-	longest int     // list of members
+	boards []board // instead of few and, where they hold them too, of groups
+	whole  bool    // they do
+	widest int     // words of a bitmap over the members of a group
 }
 
 // minGroup is how many conjunctions of one signature are worth a group. A group holds
@@ -100,9 +100,10 @@ type state struct {
 	ranges [][2]int32 // by slot, of a list: which of the items are its
 	items  []int32    // cells
 	found  findings
-	kept   []uint16 // members that are left of a list
-	sets   []set
-	union  [][]uint64 // by entry of a group: the members that pass for a list
+
+	// Of a group under way:
+	kept              []uint16 // members that are left of a list
+	met, union, spare []uint64 // bitmaps: see meet and items
 }
 
 // findings says of the rules, each a bit, which of them an event found.
@@ -116,11 +117,16 @@ type findings struct {
 
 // reset makes the state fit an index; each leaves it clean otherwise.
 func (st *state) reset(x *index) {
-	if len(st.cells) != len(x.slots) || len(st.found.hits) != x.words || len(st.kept) < x.longest {
-		words := make([]uint64, 3*x.words+(x.words+63)/64)
-		part := func(n int) (w []uint64) { w, words = words[:n:n], words[n:]; return w }
-		*st = state{cells: make([]int32, len(x.slots)), ranges: make([][2]int32, len(x.slots)), items: st.items, sets: st.sets, union: st.union,
-			found: findings{hits: part(x.words), open: part(x.words), asks: part(x.words), dirty: words}, kept: make([]uint16, x.longest)}
+	if len(st.cells) != len(x.slots) || len(st.found.hits) != x.words || len(st.met) < x.widest {
+		n := x.widest
+		*st = state{cells: make([]int32, len(x.slots)), ranges: make([][2]int32, len(x.slots)), kept: make([]uint16, 2*n)}
+		words := make([]uint64, 3*x.words+(x.words+63)/64+3*n)
+		for _, part := range []struct {
+			to *[]uint64
+			n  int
+		}{{&st.found.hits, x.words}, {&st.found.open, x.words}, {&st.found.asks, x.words}, {&st.met, n}, {&st.union, n}, {&st.spare, n}, {&st.found.dirty, (x.words + 63) / 64}} {
+			*part.to, words = words[:part.n:part.n], words[part.n:]
+		}
 	}
 	clear(st.cells)
 	st.items = st.items[:0]
@@ -318,8 +324,7 @@ func (c *conj) signature() string {
 // complete makes what look-ups need besides.
 func (x *index) complete() {
 	for i := range x.groups {
-		g := &x.groups[i]
-		x.longest = max(x.longest, 2*g.words)
+		x.widest = max(x.widest, x.groups[i].words)
 	}
 	x.makeBoards()
 }

@@ -357,7 +357,7 @@ func (r *indexReader) span(e *entry, words int) (s span) {
 		r.want(int(s.from)+words <= len(e.words))
 	default:
 		s = span{uint32(r.below(len(e.lists) + 1)), int32(n - 1)}
-		r.want(int(s.from)+n-1 <= len(e.lists))
+		r.want(int(s.from)+n-1 <= len(e.lists) && n-1 <= 2*words)
 	}
 	return s
 }

@@ -198,21 +198,8 @@ func (s *slotIndex) fillNear() {
 	}
 }
 
-// countBelow counts the sorted keys below key.
-func countBelow(keys []uint64, key uint64) int {
-	lo, hi := 0, len(keys)
-	for lo < hi {
-		if mid := int(uint(lo+hi) >> 1); keys[mid] < key {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
-}
-
 // regionOf counts the cuts at or below v.
-func regionOf[T int64 | string](cuts []T, v T) int32 {
+func regionOf(cuts []int64, v int64) int32 {
 	if len(cuts) <= 6 {
 		n := 0
 		for n < len(cuts) && cuts[n] <= v {
@@ -242,7 +229,7 @@ func (s *slotIndex) membersOf(a *logic.Atom) (m members) {
 	}
 	m.in = a.Texts.In
 	split(a.Texts, func(p string) { m.points = append(m.points, s.known[p]) },
-		func(c string) { m.toggles = append(m.toggles, regionOf(s.texts, c)) })
+		func(c string) { m.toggles = append(m.toggles, s.textRegion(c)) })
 	slices.Sort(m.points)
 	return m
 }
@@ -267,18 +254,19 @@ func (s *slotIndex) outside(v string) int32 {
 	return s.inRegion(s.textRegion(v))
 }
 
-// textRegion is the region of a text.
+// textRegion counts the cuts at or below v.
 func (s *slotIndex) textRegion(v string) int32 {
 	key := prefix(v)
-	from := countBelow(s.keys, key)
-	to := from
-	if from < len(s.keys) && s.keys[from] == key {
-		to = len(s.keys)
-		if key < math.MaxUint64 {
-			to = from + countBelow(s.keys[from:], key+1)
+	lo, hi := 0, len(s.keys)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if k := s.keys[mid]; k < key || k == key && s.texts[mid] <= v {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return int32(from) + regionOf(s.texts[from:to], v)
+	return int32(lo)
 }
 
 func (s *slotIndex) textCell(v string) int32 {
@@ -327,7 +315,10 @@ func (st *lookup) see(slot int32) int32 {
 
 // derive looks up the cell of a function of a fact.
 func (st *lookup) derive(slot int32, s *slotIndex) int32 {
-	f := st.env.Facts
+	f, text, n := st.env.Facts, "", 0
+	if s.of == String {
+		text = f.texts[s.column]
+	}
 	switch s.slot.Func {
 	case logic.ItemsOf:
 		from := int32(len(st.items))
@@ -337,24 +328,23 @@ func (st *lookup) derive(slot int32, s *slotIndex) int32 {
 		st.ranges[slot] = [2]int32{from, int32(len(st.items))}
 		return firstCell
 	case logic.ListedIn:
-		n := int64(0)
-		if l := s.slot.List; l < len(st.env.Lists) && st.env.Lists[l].Contains(f.texts[s.column], st.env.Now) {
+		if l := s.slot.List; l < len(st.env.Lists) && st.env.Lists[l].Contains(text, st.env.Now) {
 			n = 1
 		}
-		return s.numCell(n)
 	case logic.LenOf:
-		if s.of == Strings {
-			return s.numCell(int64(len(f.lists[s.column])))
+		if n = utf8.RuneCountInString(text); s.of == Strings {
+			n = len(f.lists[s.column])
 		}
-		return s.numCell(int64(utf8.RuneCountInString(f.texts[s.column])))
 	case logic.LowerOf:
-		return s.textCell(strings.ToLower(f.texts[s.column]))
+		return s.textCell(strings.ToLower(text))
 	case logic.UpperOf:
-		return s.textCell(strings.ToUpper(f.texts[s.column]))
+		return s.textCell(strings.ToUpper(text))
 	case logic.TrimOf:
-		return s.textCell(strings.TrimSpace(f.texts[s.column]))
+		return s.textCell(strings.TrimSpace(text))
 	case logic.HourOf:
-		return s.numCell(hour(f.nums[s.column]))
+		n = int(hour(f.nums[s.column]))
+	default:
+		n = int(weekday(f.nums[s.column]))
 	}
-	return s.numCell(weekday(f.nums[s.column]))
+	return s.numCell(int64(n))
 }
