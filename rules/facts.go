@@ -29,12 +29,12 @@ const (
 // without memory of its own, by the index that Schema.Lookup gives.
 type Facts struct {
 	schema *Schema
-	has    [MaxFields / 64]uint64 // bit by index
 	// The values, by slot.column: texts of String fields, lists of Strings fields, and
 	// numbers of all others: an int, a bool (0 or 1), the bits of a float, the
 	// nanoseconds since 1970 of a time.
 	texts []string
 	nums  []int64
+	has   [MaxFields / 64]uint64 // bit by index; what rules read first lies together so
 	lists [][]string
 
 	work     *decodeWork // of Decoder.Decode, nil when nothing needed it

@@ -63,7 +63,8 @@ type Pack struct {
 	id       string
 	rules    []Condition
 	sections []Condition
-	modes    []mode // by rule: what Run asks of each, kept out of the large Rule
+	modes    []mode   // by rule: what Run asks of each, kept out of the large Rule
+	picky    []uint64 // bit by rule: see mode
 	index    *index
 	cost     logic.Cost
 	lists    []*List
@@ -87,8 +88,12 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 
 func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) (*Pack, error) {
 	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
+	p.picky = make([]uint64, x.words)
 	for i := range m.Rules {
 		p.modes = append(p.modes, modeOf(&m.Rules[i], rules[i]))
+		if p.modes[i].picky {
+			p.picky[i>>6] |= 1 << (i & 63)
+		}
 	}
 	p.index, p.cost = x, flatten(rules, sections)
 	for _, name := range m.GreenRequires {

@@ -103,22 +103,32 @@ func (p *Pack) runIndexed(run *Run) {
 // noteWord notes what is found of the 64 rules of a word.
 func (p *Pack) noteWord(notes []Note, w int, found *findings, env *Env) []Note {
 	hits, all, asks := found.take(w)
+	plain := hits &^ p.picky[w]
 	for ; all != 0; all &= all - 1 {
 		n := bits.TrailingZeros64(all)
 		i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
-		if m := &p.modes[i]; m.picky && !p.runs(i, env) {
-			continue
-		} else if hits>>n&1 == 0 {
-			if v.Truth = Unknown; m.strict || asks>>n&1 != 0 {
-				v.Truth, v.Code = judge(p.rules[i], env)
-			}
-			if v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing; !m.says(v) {
-				continue
-			}
+		if plain>>n&1 != 0 || p.settle(&v, i, hits>>n&1 != 0, asks>>n&1 != 0, env) {
+			notes = append(notes, Note{i, v})
 		}
-		notes = append(notes, Note{i, v})
 	}
 	return notes
+}
+
+// settle completes the verdict on a rule that is true, if hit, or else open; says tells
+// whether it is to be noted.
+func (p *Pack) settle(v *Verdict, i int, hit, ask bool, env *Env) (says bool) {
+	m := &p.modes[i]
+	if m.picky && !p.runs(i, env) {
+		return false
+	}
+	if hit {
+		return true
+	}
+	if v.Truth = Unknown; m.strict || ask {
+		v.Truth, v.Code = judge(p.rules[i], env)
+	}
+	v.Hit = v.Truth == True || v.Truth == Unknown && m.hitMissing
+	return m.says(*v)
 }
 
 func judge(c Condition, env *Env) (Truth, code.Code) {
