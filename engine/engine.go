@@ -172,7 +172,7 @@ func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
 // AppendDecision appends the JSON form of what Decide returns, see Decision.AppendJSON.
 // It takes no memory of its own for most decisions: for those who need the text alone.
 func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
-	l, j := e.live.Load(), joiners.Get().(*joiner)
+	l, j := e.live.Load(), takeJoiner()
 	d, whole := l.decideWith(j, &j.draft, ev, now, nil)
 	if !whole {
 		return d.AppendJSON(dst)
@@ -190,7 +190,7 @@ func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
 }
 
 func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) *Decision {
-	j := joiners.Get().(*joiner)
+	j := takeJoiner()
 	d, whole := l.decideWith(j, new(draft), ev, now, late)
 	if whole {
 		j.release() // not after a panic: what broke is not used again

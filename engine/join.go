@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/issuant/issuant/internal/code"
@@ -78,6 +80,21 @@ type joiner struct {
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
 var joiners = sync.Pool{New: func() any { return new(joiner) }}
 
+// spare is the joiner that a module of WASM, which has one thread, takes again: a pool
+// costs it more than the joiner does. Natively threads would contend for it.
+var spare atomic.Pointer[joiner]
+
+const hasSpare = runtime.GOARCH == "wasm"
+
+func takeJoiner() *joiner {
+	if hasSpare {
+		if j := spare.Swap(nil); j != nil {
+			return j
+		}
+	}
+	return joiners.Get().(*joiner)
+}
+
 func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
@@ -85,6 +102,10 @@ func (j *joiner) release() {
 	j.ids.clear()
 	j.parts, j.own, j.names = j.parts[:0], j.own[:0], j.names[:0]
 	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
+	if hasSpare {
+		spare.Store(j)
+		return
+	}
 	joiners.Put(j)
 }
 

@@ -16,6 +16,7 @@ type instance struct {
 	taken   int
 	out     []byte
 	busy    bool
+	call    call   // under way
 	last    uint32 // handle that was given out last
 	loaded  []loaded
 	doc     strictjson.Doc
@@ -85,9 +86,10 @@ func (m *instance) run(op operation, n uint32, bound int, c call) (reply []byte)
 	if cap(m.out) > keepTray {
 		m.out = nil
 	}
-	c.in = m.tray[:n]
+	m.call = c
+	m.call.in = m.tray[:n]
 	m.out = append(m.out[:0], 0, 0, 0, 0)
-	if err := op(m, &c); err != nil {
+	if err := op(m, &m.call); err != nil {
 		return m.refuse(err)
 	}
 	return m.out

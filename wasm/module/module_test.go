@@ -213,6 +213,43 @@ func TestTheInstantIsTheHosts(t *testing.T) {
 	}
 }
 
+// An input as hosts write it is cut without being read; another spelling of the same, and
+// one that only looks like it, has the reply that reading gives.
+func TestInputsOfOneMeaningHaveOneReply(t *testing.T) {
+	m := newModule(t, abi.FlavourDecide)
+	want(t, m.Load(put(t, m, starterPack(t))), code.OK)
+	decide := func(in string) string { return string(m.Decide(1, put(t, m, in))) }
+	const inner = `{"id":"e-1","token":{"source":"manual"}}`
+	usual := decide(`{"now_ms":1795428000000,"event":` + inner + `}`)
+	if !strings.Contains(usual, `"now":"2026-11-23T10:00:00Z"`) {
+		t.Fatalf("%q", usual)
+	}
+	for _, in := range []string{
+		`{ "now_ms":1795428000000,"event":` + inner + `}`,
+		`{"now_ms":1795428000000,"event":` + inner + "\n}\n",
+		`{"now_ms":1795428000000,"event": ` + inner + ` }`,
+		`{"now_ms":1795428000000 ,"event":` + inner + `}`,
+		`{"event":` + inner + `,"now_ms":1795428000000}`,
+	} {
+		if got := decide(in); got != usual {
+			t.Errorf("%s: %q, want %q", in, got, usual)
+		}
+	}
+	for _, in := range []string{
+		`{"now_ms":0795428000000,"event":` + inner + `}`,
+		`{"now_ms":179542800000x,"event":` + inner + `}`,
+		`{"now_ms":1795428000000,"event":` + inner + `,"more":1}`,
+		`{"now_ms":1795428000000,"event":` + inner + `,"now_ms":1795428000000}`,
+		`{"now_ms":1795428000000,"event":}`,
+		`{"now_ms":1795428000000,"event":`,
+		`{"now_ms":1795428000000,"event"}`,
+	} {
+		if c := codeOf([]byte(decide(in))); c == code.OK {
+			t.Errorf("%s is decided", in)
+		}
+	}
+}
+
 func TestEncryptingWaitsForEntropy(t *testing.T) {
 	m := newModule(t, abi.FlavourFull)
 	identity, to, err := seal.NewKeyFile(now)
