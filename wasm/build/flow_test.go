@@ -78,6 +78,7 @@ func (f *flow) entry() {
 		in(wasmfile.OpGetGlobal, fuel), in(0x50), in(wasmfile.OpIf, wasmfile.Void)) // i64.sub, i64.eqz
 	f.leave()
 	f.add(in(wasmfile.OpEnd))
+	f.access()
 	last := f.at == f.entries-1
 	switch kind := f.rnd.IntN(10); {
 	case kind == 0:
@@ -98,6 +99,28 @@ func (f *flow) entry() {
 	}
 }
 
+// pointer is the first of two local variables with addresses of 64 bits.
+const pointer = 2
+
+// access writes or reads memory through a pointer, or sets one to where the trace says.
+func (f *flow) access() {
+	for range f.rnd.IntN(4) {
+		p := pointer + int64(f.rnd.IntN(2))
+		switch f.rnd.IntN(4) {
+		case 0:
+			f.add(in(wasmfile.OpGetGlobal, trace), in(wasmfile.OpI64Number, 0xff8), in(0x83), in([]wasmfile.Opcode{wasmfile.OpLocalSet, wasmfile.OpLocalTee}[f.rnd.IntN(2)], p)) // i64.and
+			if f.code[len(f.code)-1].Op == wasmfile.OpLocalTee {
+				f.add(in(opDrop))
+			}
+		case 1:
+			f.add(in(wasmfile.OpLocalGet, p), in(opI32Wrap), in(wasmfile.OpGetGlobal, trace), wasmfile.Instr{Op: 0x37, More: 3, N: int64(8 * f.rnd.IntN(3))}) // i64.store
+		default:
+			f.add(in(wasmfile.OpGetGlobal, trace), in(wasmfile.OpLocalGet, p), in(opI32Wrap), wasmfile.Instr{Op: 0x29, More: 3, N: int64(8 * f.rnd.IntN(3))}, // i64.load
+				in(0x7c), in(wasmfile.OpSetGlobal, trace)) // i64.add
+		}
+	}
+}
+
 // leave gives frame and return address back.
 func (f *flow) leave() {
 	for _, n := range []int64{16, 8} {
@@ -114,10 +137,24 @@ func (f *flow) call() {
 		in(wasmfile.OpBrIf, int64(f.entries-f.at)))
 }
 
+// straightened is a function's code in its new form.
+func straightened(t *testing.T, f *flow, noReturn map[int64]bool) *wasmfile.Code {
+	t.Helper()
+	c := f.body()
+	if err := straight(c, self, 0, noReturn); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// body is a function's code: beside the stack pointer it has a pointer.
+func (f *flow) body() *wasmfile.Code {
+	return &wasmfile.Code{Locals: []wasmfile.Locals{{Count: 1, Type: wasmfile.I32}, {Count: 2, Type: wasmfile.I64}}, Instrs: slices.Clone(f.code)}
+}
+
 // module is one with the callee, which switches when the trace says so, and the function.
-func module(code []wasmfile.Instr) []byte {
+func module(f *wasmfile.Code) []byte {
 	asks := wasmfile.Code{Instrs: []wasmfile.Instr{in(wasmfile.OpGetGlobal, trace), in(wasmfile.OpI64Number, 7), in(0x82), in(0x50), in(wasmfile.OpEnd)}} // i64.rem_u
-	f := wasmfile.Code{Locals: []wasmfile.Locals{{Count: 1, Type: wasmfile.I32}}, Instrs: code}
 	number := func(t wasmfile.ValueType, op byte) wasmfile.GlobalVar {
 		return wasmfile.GlobalVar{GlobalType: wasmfile.GlobalType{Type: t, Mutable: true}, Init: wasmfile.Const{Op: op}}
 	}
@@ -165,27 +202,25 @@ func set(t *testing.T, g any, v uint64) {
 // TestStraightFunctionsDoTheSame runs functions of Go's form, each entry that the runtime may
 // choose, as they were and straight.
 func TestStraightFunctionsDoTheSame(t *testing.T) {
-	loops, tables := 0, 0
+	loops, tables, kept := 0, 0, 0
 	for seed := range uint64(300) {
 		f := newFlow(seed)
-		code, err := straight(f.code, self, 0, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		loops += count(code, wasmfile.OpLoop)
-		tables += count(code, wasmfile.OpBrTable)
+		code := straightened(t, f, nil)
+		loops += count(code.Instrs, wasmfile.OpLoop)
+		tables += count(code.Instrs, wasmfile.OpBrTable)
+		kept += len(code.Locals) - len(f.body().Locals)
 		numbers := append([]int64{0}, f.resumed...)
 		config := wazero.NewRuntimeConfigInterpreter()
 		if seed%10 == 0 {
 			config = wazero.NewRuntimeConfig()
 		}
-		before, after := outcomes(t, config, module(f.code), numbers), outcomes(t, config, module(code), numbers)
+		before, after := outcomes(t, config, module(f.body()), numbers), outcomes(t, config, module(code), numbers)
 		if !slices.Equal(before, after) {
 			t.Fatalf("seed %d:\n%v\nstraight:\n%v", seed, before, after)
 		}
 	}
-	if loops == 0 || tables == 0 || tables == 300 {
-		t.Errorf("%d loops, %d tables: the functions are all alike", loops, tables)
+	if loops == 0 || tables == 0 || tables == 300 || kept == 0 || kept == 300 {
+		t.Errorf("%d loops, %d tables, %d with addresses: the functions are all alike", loops, tables, kept)
 	}
 }
 
@@ -201,13 +236,10 @@ func count(code []wasmfile.Instr, op wasmfile.Opcode) (n int) {
 // TestNumbersThatNobodyResumesTrap: the table keeps entries behind calls alone.
 func TestNumbersThatNobodyResumesTrap(t *testing.T) {
 	f := newFlow(3)
-	code, err := straight(f.code, self, 0, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := straightened(t, f, nil)
 	trapped := 0
 	for e := 1; e < f.entries; e++ {
-		if slices.Contains(f.resumed, number(e)) || count(code, wasmfile.OpBrTable) == 0 {
+		if slices.Contains(f.resumed, number(e)) || count(code.Instrs, wasmfile.OpBrTable) == 0 {
 			continue
 		}
 		ctx := t.Context()
@@ -234,10 +266,7 @@ func TestCallsThatDoNotComeBackLeave(t *testing.T) {
 	for ; len(f.resumed) == 0; seed++ {
 		f = newFlow(seed)
 	}
-	code, err := straight(f.code, self, 0, map[int64]bool{callee: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	code := straightened(t, f, map[int64]bool{callee: true}).Instrs
 	if count(code, wasmfile.OpBrTable) > 0 && !slices.ContainsFunc(code, func(i wasmfile.Instr) bool { return i.Op == opDrop }) {
 		t.Error("a call that does not come back is followed by a question")
 	}
@@ -255,7 +284,7 @@ func TestStraightRefusesLabelsThatLeadNowhere(t *testing.T) {
 		{in(wasmfile.OpBlock, wasmfile.Void), in(wasmfile.OpEnd)},
 		{in(wasmfile.OpBrIf, -1), in(wasmfile.OpEnd)},
 	} {
-		if _, err := straight(code, self, 0, nil); !errors.Is(err, ErrLink) {
+		if err := straight(&wasmfile.Code{Instrs: code}, self, 0, nil); !errors.Is(err, ErrLink) {
 			t.Errorf("%v: %v", code, err)
 		}
 	}
@@ -269,9 +298,9 @@ func TestOtherFunctionsStay(t *testing.T) {
 		"another end":  slices.Insert(slices.Clone(f.code), len(f.code)-1, in(opNop)),
 		"a table only": {in(wasmfile.OpLocalGet, 0), {Op: wasmfile.OpBrTable, Table: []uint32{0}}, in(wasmfile.OpEnd)},
 	} {
-		got, err := straight(code, self, 0, nil)
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(code) {
-			t.Errorf("%s: %v, %v", name, got, err)
+		got := &wasmfile.Code{Instrs: slices.Clone(code)}
+		if err := straight(got, self, 0, nil); err != nil || fmt.Sprint(got.Instrs) != fmt.Sprint(code) {
+			t.Errorf("%s: %v, %v", name, got.Instrs, err)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func straighten(m *wasmfile.Module, t *table) error {
 			return err
 		}
 		if !k.assembly {
-			if c.Instrs, err = straight(c.Instrs, firstPC+int64(i), k.deferReturn, ends); err != nil {
+			if err := straight(c, firstPC+int64(i), k.deferReturn, ends); err != nil {
 				return fmt.Errorf("%w (function %d)", err, i)
 			}
 		}
@@ -67,21 +67,30 @@ func straighten(m *wasmfile.Module, t *table) error {
 	return nil
 }
 
-// straight returns the instructions of one function anew: of self in the upper bits of its
-// return addresses. The functions that do not come back are given by their index.
-func straight(instrs []wasmfile.Instr, self int64, deferReturn uint32, noReturn map[int64]bool) ([]wasmfile.Instr, error) {
-	f, err := newFunction(instrs)
+// straight writes one function anew: of self in the upper bits of its return addresses. The
+// functions that do not come back are given by their index.
+func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int64]bool) error {
+	f, err := newFunction(c.Instrs)
 	if err != nil || f == nil {
-		return instrs, err
+		return err
 	}
 	jumps, ends := f.jumps()
 	if len(ends) != len(f.blocks) {
-		return nil, fmt.Errorf("%w: %d entries, and %d blocks", ErrLink, len(ends), len(f.blocks))
+		return fmt.Errorf("%w: %d entries, and %d blocks", ErrLink, len(ends), len(f.blocks))
 	}
 	resumed := f.resumed(self, deferReturn, noReturn)
 	f.leave(noReturn)
 	f.nodes = peephole(f.write(newPlan(jumps, resumed), jumps, ends))
-	return f.instrs(), nil
+	variables := int64(1) // the number of the block
+	for _, l := range c.Locals {
+		variables += int64(l.Count)
+	}
+	kept := 0
+	if f.nodes, kept = keepAddresses(f.nodes, variables); kept > 0 {
+		c.Locals = append(c.Locals, wasmfile.Locals{Count: uint32(kept), Type: wasmfile.I32})
+	}
+	c.Instrs = f.instrs()
+	return nil
 }
 
 // traits is what the table of functions says of one.
