@@ -104,7 +104,7 @@ const pointer = 2
 
 // access writes or reads memory through a pointer, or sets one to where the trace says.
 func (f *flow) access() {
-	for range f.rnd.IntN(4) {
+	for range f.rnd.IntN(6) {
 		p := pointer + int64(f.rnd.IntN(2))
 		switch f.rnd.IntN(4) {
 		case 0:
