@@ -128,14 +128,15 @@ func TestLengthsAreNotBelieved(t *testing.T) {
 	tw, pack, ring := w.loaded(t, abi.FlavourFull, "", RuntimeCompiler)
 	for export, in := range w.each {
 		for _, n := range []uint64{uint64(len(in)) + 1, 1 << 20, abi.MaxTray + 1, 1<<31 - 1, 1 << 31, 1<<32 - 1} {
-			if _, err := tw.wasm.fill(t.Context(), in); err != nil {
+			addr, err := tw.wasm.invoke(t.Context(), abi.ExportIn, uint64(len(in)))
+			if err != nil || !tw.wasm.mem.Write(uint32(addr), in) {
 				t.Fatal(err)
 			}
 			params := []uint64{}
 			for _, h := range handlesOf(export, pack, ring) {
 				params = append(params, uint64(h))
 			}
-			_, err := tw.wasm.reply(t.Context(), export, append(params, n)...)
+			_, err = tw.wasm.reply(t.Context(), export, append(params, n)...)
 			if c := code.Of(err); c != code.Tray {
 				t.Errorf("%s of %d bytes, told of %d: %v", export, len(in), n, err)
 			}

@@ -27,6 +27,7 @@ type instance struct {
 
 	minor      uint32 // version of the ABI
 	pack, ring uint32 // handles; 0: not loaded
+	tray, room uint32 // where the tray lies that the module gave last, and for how many bytes
 	secret     bool   // a ring was loaded: the memory holds keys
 	broken     bool   // it must not answer again
 
@@ -171,12 +172,8 @@ func (in *instance) fill(ctx context.Context, parts ...[]byte) (addr uint32, err
 	if total > abi.MaxTray {
 		return 0, tooLarge
 	}
-	result, err := in.invoke(ctx, abi.ExportIn, total)
-	if err != nil {
+	if addr, err = in.trayFor(ctx, uint32(total)); err != nil {
 		return 0, err
-	}
-	if addr = uint32(result); addr == 0 {
-		return 0, tooLarge
 	}
 	at := addr
 	for _, p := range parts {
@@ -185,6 +182,31 @@ func (in *instance) fill(ctx context.Context, parts ...[]byte) (addr uint32, err
 			return 0, in.fault(abi.ExportIn, errors.New("the tray lies outside of its memory"))
 		}
 		at += uint32(len(p))
+	}
+	return addr, nil
+}
+
+// keepTray bounds the tray that is used again, in bytes: of a larger one the module lets
+// go when it is asked for another.
+const keepTray = 64 << 10
+
+// trayFor returns the address of a tray for n bytes. The module is asked only where the
+// last one it gave is too small.
+func (in *instance) trayFor(ctx context.Context, n uint32) (addr uint32, err error) {
+	if in.tray != 0 && n <= in.room {
+		return in.tray, nil
+	}
+	n = max(n, 4<<10)
+	result, err := in.invoke(ctx, abi.ExportIn, uint64(n))
+	if err != nil {
+		return 0, err
+	}
+	if addr = uint32(result); addr == 0 {
+		return 0, tooLarge
+	}
+	in.tray, in.room = addr, n
+	if n > keepTray {
+		in.tray = 0
 	}
 	return addr, nil
 }
