@@ -71,8 +71,11 @@ func Guest(ctx context.Context, opt Options) (*Result, error) {
 	linked := filepath.Join(dir, "guest.wasm")
 	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=-s -w", "-o", linked}
 	called := quiet
-	if opt.Flavour == abi.FlavourFull {
+	switch {
+	case opt.Flavour == abi.FlavourFull:
 		called = []string{"all"} // it is for what the others cannot do, not for speed
+	case opt.Accelerated:
+		called = nil // it is for speed, and no bound is on its size
 	}
 	for _, pkg := range called {
 		args = append(args, "-gcflags="+pkg+"=-l")
