@@ -112,6 +112,10 @@ func (j *JWS) decodeInHost(last *remembered) bool {
 // segment is the header as received, in base64url.
 func (j *JWS) segment() string { return j.token[:j.dots[0]] }
 
+// Use gives j memory for ParseInto to decode into, as far as it is enough; what j held is
+// lost.
+func (j *JWS) Use(memory []byte) { *j = JWS{decoded: memory[:0]} }
+
 func (j *JWS) decode(token []byte) error {
 	// One buffer holds all decoded parts.
 	buf := slices.Grow(j.decoded, base64url.Len(len(token))+8)

@@ -144,8 +144,9 @@ func (p *pismo) open(m *Message, v *Verifier, r Request, now time.Time) *Error {
 	if refusal != nil {
 		return refusal
 	}
-	jws, err := p.headers.Parse(token)
-	if err != nil {
+	var jws jose.JWS
+	jws.Use(r.Scratch)
+	if err := p.headers.ParseInto(&jws, token); err != nil {
 		return fromJOSE(err)
 	}
 	if refusal = p.verify(m, &jws, now); refusal != nil {

@@ -8,6 +8,10 @@ type Request struct {
 	Host   string              // of the header Host, for callers whose Header does not have it, as net/http's; else ""
 	Header map[string][]string // of the request
 	Body   []byte              // as received
+
+	// Scratch is memory in which the Message may keep what it decodes: it must not be used
+	// again as long as the Message is. nil: the Message makes its own.
+	Scratch []byte
 }
 
 // values returns all values of a header.

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -153,6 +154,26 @@ func TestMessageTellsWhatWasSigned(t *testing.T) {
 	want := `{"account-id":"98665386","body-hash":"` + hash179 + `","exp":1796291997,"iat":1795427997,"iss":"api.pismo.io","kid":"test-key-a","sub":"api-cards-tokenization","x":{"a":[1,2.50,-0,1E+2,true,null],"b":"é\n"}}`
 	if got := string(m.ClaimsJSON()); got != want {
 		t.Errorf("ClaimsJSON() = %s", got)
+	}
+}
+
+// TestScratchHoldsWhatAMessageKeeps: enough of it, too little, and none make no difference,
+// and memory that was used before does not shine through.
+func TestScratchHoldsWhatAMessageKeeps(t *testing.T) {
+	v, in := verifier(t, nil), good().set("x", `"y"`)
+	want, err := v.Open(in.request(t), []byte(body179), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{0, 1, 100, 4096} {
+		scratch := bytes.Repeat([]byte{'}'}, n)
+		m, err := v.OpenRequest(webhook.Request{Header: in.request(t), Body: []byte(body179), Scratch: scratch}, at)
+		if err != nil || !bytes.Equal(m.ClaimsJSON(), want.ClaimsJSON()) || m.ReplayKey() != want.ReplayKey() {
+			t.Errorf("with %d bytes: %v", n, err)
+		}
+		if used := bytes.Contains(scratch, []byte(`"iss":"api.pismo.io"`)); used != (n == 4096) {
+			t.Errorf("of %d bytes: used %v", n, used)
+		}
 	}
 }
 

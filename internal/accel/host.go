@@ -21,19 +21,26 @@ const (
 	unsupported = 2
 )
 
+// The host keeps nothing: what these functions are given may lie on the stack.
+
 //go:wasmimport issuant_host rsa_verify
+//go:noescape
 func rsaVerify(alg, e uint32, n unsafe.Pointer, nLen uint32, msg unsafe.Pointer, msgLen uint32, sig unsafe.Pointer, sigLen uint32) uint32
 
 //go:wasmimport issuant_host sha256
+//go:noescape
 func sha256(msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 
 //go:wasmimport issuant_host hmac
+//go:noescape
 func hmac(hash uint32, key unsafe.Pointer, keyLen uint32, msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 
 //go:wasmimport issuant_host sha256_text
+//go:noescape
 func sha256Text(msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 
 //go:wasmimport issuant_host jws_decode
+//go:noescape
 func jwsDecode(text unsafe.Pointer, textLen uint32, out unsafe.Pointer) uint32
 
 func start(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }

@@ -14,6 +14,7 @@ import (
 // scratch is memory that calls use again.
 type scratch struct {
 	body   []byte
+	token  []byte // what a token decodes to
 	header map[string][]string
 	values []string
 }

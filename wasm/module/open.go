@@ -91,6 +91,10 @@ func (m *instance) clearHeader() *scratch {
 	return s
 }
 
+// tokenRoom is what a token of 2,700 characters decodes to; of longer ones a message makes
+// memory of its own.
+const tokenRoom = 2 << 10
+
 // verifying reads a request, and finds the ring and the verifier of its scheme.
 func (m *instance) verifying(handle uint32, in []byte) (r *ring, a arrival, v *webhook.Verifier, err error) {
 	if r, err = m.ring(handle); err != nil {
@@ -99,6 +103,10 @@ func (m *instance) verifying(handle uint32, in []byte) (r *ring, a arrival, v *w
 	if a, err = m.arrive(in); err != nil {
 		return nil, arrival{}, nil, err
 	}
+	if m.scratch.token == nil {
+		m.scratch.token = make([]byte, 0, tokenRoom)
+	}
+	a.request.Scratch = m.scratch.token
 	v, err = r.verifier(a.scheme)
 	return r, a, v, err
 }
