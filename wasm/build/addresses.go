@@ -22,9 +22,21 @@ type addresses struct {
 	kept   map[int]bool // nodes whose addresses are used again
 }
 
-// keepAddresses returns the nodes with addresses kept, and for which pointers. The variables
-// lie behind those that there are, in the order of the list.
-func keepAddresses(nodes []node, variables int64) (out []node, pointers int) {
+// keepAddresses gives a function variables for addresses, behind those that it has.
+func (f *function) keepAddresses(c *wasmfile.Code) {
+	variables := int64(1) // the number of the block
+	for _, l := range c.Locals {
+		variables += int64(l.Count)
+	}
+	pointers := 0
+	if f.nodes, pointers = keptAddresses(f.nodes, variables); pointers > 0 {
+		c.Locals = append(c.Locals, wasmfile.Locals{Count: uint32(pointers), Type: wasmfile.I32})
+	}
+}
+
+// keptAddresses returns the nodes with addresses kept, and of how many pointers. The variables
+// begin with the given one.
+func keptAddresses(nodes []node, variables int64) (out []node, pointers int) {
 	a := &addresses{
 		state: map[int64]int{}, at: map[int]map[int64]int{}, before: map[int]map[int64]int{}, loops: map[int]bool{},
 		reused: map[int]int{}, kept: map[int]bool{},

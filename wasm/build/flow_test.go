@@ -141,7 +141,7 @@ func (f *flow) call() {
 func straightened(t *testing.T, f *flow, noReturn map[int64]bool) *wasmfile.Code {
 	t.Helper()
 	c := f.body()
-	if err := straight(c, self, 0, noReturn); err != nil {
+	if err := straight(c, self, 0, noReturn, true); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -284,7 +284,7 @@ func TestStraightRefusesLabelsThatLeadNowhere(t *testing.T) {
 		{in(wasmfile.OpBlock, wasmfile.Void), in(wasmfile.OpEnd)},
 		{in(wasmfile.OpBrIf, -1), in(wasmfile.OpEnd)},
 	} {
-		if err := straight(&wasmfile.Code{Instrs: code}, self, 0, nil); !errors.Is(err, ErrLink) {
+		if err := straight(&wasmfile.Code{Instrs: code}, self, 0, nil, true); !errors.Is(err, ErrLink) {
 			t.Errorf("%v: %v", code, err)
 		}
 	}
@@ -299,7 +299,7 @@ func TestOtherFunctionsStay(t *testing.T) {
 		"a table only": {in(wasmfile.OpLocalGet, 0), {Op: wasmfile.OpBrTable, Table: []uint32{0}}, in(wasmfile.OpEnd)},
 	} {
 		got := &wasmfile.Code{Instrs: slices.Clone(code)}
-		if err := straight(got, self, 0, nil); err != nil || fmt.Sprint(got.Instrs) != fmt.Sprint(code) {
+		if err := straight(got, self, 0, nil, true); err != nil || fmt.Sprint(got.Instrs) != fmt.Sprint(code) {
 			t.Errorf("%s: %v, %v", name, got.Instrs, err)
 		}
 	}

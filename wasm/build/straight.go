@@ -35,9 +35,10 @@ var noReturn = []string{
 	"morestack", "morestack_noctxt",
 }
 
-// straighten gives functions of Go's form straight jumps, but for those that were written in
+// straighten gives functions of Go's form straight jumps and, where fast is worth a hundredth
+// of the module's size, keeps addresses, but for those that were written in
 // assembly: the runtime enters some of them at places of its own choice.
-func straighten(m *wasmfile.Module, t *table) error {
+func straighten(m *wasmfile.Module, t *table, fast bool) error {
 	known, err := t.traits()
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func straighten(m *wasmfile.Module, t *table) error {
 			return err
 		}
 		if !k.assembly {
-			if err := straight(c, firstPC+int64(i), k.deferReturn, ends); err != nil {
+			if err := straight(c, firstPC+int64(i), k.deferReturn, ends, fast); err != nil {
 				return fmt.Errorf("%w (function %d)", err, i)
 			}
 		}
@@ -69,7 +70,7 @@ func straighten(m *wasmfile.Module, t *table) error {
 
 // straight writes one function anew: of self in the upper bits of its return addresses. The
 // functions that do not come back are given by their index.
-func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int64]bool) error {
+func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int64]bool, fast bool) error {
 	f, err := newFunction(c.Instrs)
 	if err != nil || f == nil {
 		return err
@@ -81,13 +82,8 @@ func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int
 	resumed := f.resumed(self, deferReturn, noReturn)
 	f.leave(noReturn)
 	f.nodes = peephole(f.write(newPlan(jumps, resumed), jumps, ends))
-	variables := int64(1) // the number of the block
-	for _, l := range c.Locals {
-		variables += int64(l.Count)
-	}
-	kept := 0
-	if f.nodes, kept = keepAddresses(f.nodes, variables); kept > 0 {
-		c.Locals = append(c.Locals, wasmfile.Locals{Count: uint32(kept), Type: wasmfile.I32})
+	if fast {
+		f.keepAddresses(c)
 	}
 	c.Instrs = f.instrs()
 	return nil
