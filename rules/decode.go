@@ -177,7 +177,7 @@ func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 }
 
 func (s *scanner) run() (Passed, error) {
-	s.left, s.quick = s.d.lim.MaxValues, len(s.b)-8
+	s.left, s.quick = s.d.lim.MaxValues, len(s.b)-24
 	if (len(s.b)+1)/2 > s.left || s.d.lim.MaxDepth < 2 {
 		s.quick = -1 // values must be counted: each takes two bytes, with a comma, colon or bracket
 	}

@@ -119,7 +119,7 @@ func (s *scanner) object(t *nameTable, i, depth int) int {
 		return i
 	}
 	if t != nil {
-		return s.members(t, i, t.start, depth)
+		return s.members(t, i, t.start, nil, depth)
 	}
 	var others otherNames
 	for more := true; more; {
@@ -136,16 +136,24 @@ func (s *scanner) object(t *nameTable, i, depth int) int {
 }
 
 // members reads the members of t's object from i on, where the one after last begins,
-// to the end of the object.
-func (s *scanner) members(t *nameTable, i int, last uint16, depth int) int {
+// to the end of the object; of the member named, where it is given, the name has been
+// read, and its value begins at i.
+func (s *scanner) members(t *nameTable, i int, last uint16, named *member, depth int) int {
 	var others otherNames
 	for {
 		var within *member
-		if i, last, within = s.usual(i, last); within != nil {
-			i, last = s.members(within.group, i, last, depth+1), within.serial
-		} else {
+		if named == nil {
+			i, last, named, within = s.usual(i, last)
+		}
+		switch {
+		case within != nil:
+			i, last = s.members(within.group, i, last, named, depth+1), within.serial
+		case named != nil:
+			i, last = s.fact(named, i, depth), named.serial
+		default:
 			i, last = s.unexpected(t, i, last, depth, &others)
 		}
+		named = nil
 		if s.at(i, ',') {
 			i++
 			continue
@@ -160,91 +168,94 @@ func (s *scanner) members(t *nameTable, i int, last uint16, depth int) int {
 // usual reads members as long as they are written as nearly all are: the expected ones,
 // without blanks, with a value of a common kind, and a comma after it. It returns where
 // the first begins that is not, the one before it, and the group that both are in when
-// it was entered here; unexpected reads that member from its start.
+// it was entered here. Where only the value is another, named is its member, and next
+// where the value begins.
 //
-// It is one loop without calls, because in a WASM module calls and jumps are most of
-// what an event costs.
-func (s *scanner) usual(i int, last uint16) (next int, before uint16, within *member) {
-	b, after := s.b, s.after
+// It is one loop without calls, in which what is rare leaves the loop, because in a
+// WASM module calls and jumps are most of what an event costs.
+func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, within *member) {
+	b := s.b
 	for {
-		g := after[last]
-		from := i + int(g.size) // of the value
+		g := s.after[last]
+		form := g.form
+		from := i + form.size() // of the value
 		if from > s.quick {
-			return i, last, within
+			return i, last, nil, within
 		}
-		miss := ((word.Within(b, i) ^ g.first) | (word.Within(b, from-int(g.back)) ^ g.last)) & g.mask
-		for k := 8; k < int(g.size)-8; k += 8 {
-			miss |= word.Within(b, i+k) ^ g.middle[k>>4&1]
-		}
-		seen, bit := &s.seen[g.serial>>6&63], uint64(1)<<(g.serial&63)
-		if miss|*seen&bit != 0 {
-			return i, last, within
-		}
-		x := word.Within(b, from)
-		end := from // of the value
-		if g.kind == stringMember {
-			marks := special(x)
-			for marks == 0 {
-				if end += 8; end > s.quick {
-					return i, last, within
+		miss := ((word.Within(b, i) ^ g.first) | (word.Within(b, from-form.back()) ^ g.last)) << form.cut()
+		if form.size() > 16 {
+			for k := 8; ; {
+				miss |= word.Within(b, i+k) ^ g.middle[k>>4&1]
+				if k += 8; k >= form.size()-8 {
+					break
 				}
-				x = word.Within(b, end)
-				marks = special(x)
+			}
+		}
+		if miss != 0 || s.twice(form.serial()) {
+			return i, last, nil, within
+		}
+		end, x := from, word.Within(b, from) // of the value
+		if kind := form.kind(); kind == stringMember {
+			// One of two words, without a jump, holds the end of nearly every text.
+			marks, next := special(x), word.Within(b, from+8)
+			later := special(next)
+			if marks == 0 {
+				end, x, marks = from+8, next, later
 			}
 			at := bits.TrailingZeros64(marks) & 56
 			end += at >> 3
-			if byte(x>>at) != '"' || end-from > MaxStringFact {
-				return i, last, within
+			if byte(x>>at) != '"' {
+				break
 			}
-			if g.read {
-				s.f.texts[g.column] = b[from:end]
+			if form.read() {
+				s.f.texts[form.column()] = s.b[from:end]
 			}
 			end++
-		} else if g.kind == groupMember {
-			*seen |= bit
-			i, last, within = from-1, g.member.group.start, g.member
+		} else if kind == intMember {
+			n, size := digits(x)
+			if size == 0 {
+				break
+			}
+			if form.read() {
+				s.f.nums[form.column()] = n
+			}
+			end += size
+		} else if kind == groupMember {
+			i, last, within = from-1, form.column(), g.member
 			continue
 		} else {
-			n, size := small(x, g.kind)
-			if size == 0 {
-				return i, last, within
+			n, size := truth(x)
+			if size == 0 || kind != boolMember {
+				break
 			}
-			if g.read {
-				s.f.nums[g.column] = n
+			if form.read() {
+				s.f.nums[form.column()] = n
 			}
 			end += size
 		}
-		if end+1 >= len(b) {
-			return i, last, within
-		}
-		if b[end] == ',' {
-			*seen |= bit
-			i, last = end+1, g.serial
+		x = word.Within(b, end)
+		if byte(x) == ',' {
+			i, last = end+1, form.serial()
 			continue
 		}
-		if b[end] != '}' || within == nil || b[end+1] != ',' {
-			return i, last, within
+		if uint16(x) != '}'|','<<8 || within == nil {
+			break
 		}
-		*seen |= bit
 		i, last, within = end+2, within.serial, nil
 	}
-}
-
-// small reads an integer as digits does, or true or false, at the low end of x.
-func small(x uint64, kind memberKind) (n int64, size int) {
-	if kind == intMember {
-		return digits(x)
+	// The name fits; the value, or what stands after it, is for fact.
+	g := s.after[last]
+	i += g.form.size()
+	if g.form.kind() == stringMember {
+		i--
 	}
-	if kind == boolMember {
-		return truth(x)
-	}
-	return 0, 0
+	return i, last, g.member, within
 }
 
 // twice notes that a member stands, and reports whether it stood before.
 func (s *scanner) twice(serial uint16) bool {
 	bit := uint64(1) << (serial & 63)
-	seen := &s.seen[serial>>6]
+	seen := &s.seen[serial>>6&63]
 	had := *seen & bit
 	*seen |= bit
 	return had != 0
@@ -390,16 +401,12 @@ func (s *scanner) truth(i int) (int64, int) {
 func digits(x uint64) (n int64, size int) {
 	x ^= '0' * ones
 	others := (x | (x + (0x80-10)*ones)) & highs // the lowest mark is right
-	size = bits.TrailingZeros64(others) >> 3
-	if uint(size-1) > 6 || size > 1 && byte(x) == 0 {
-		return 0, 0
+	size = bits.TrailingZeros64(others) >> 3 & 7
+	if x&0xff|others&0x8000 == 0 { // a zero before a digit
+		size = 0
 	}
-	// The digits go to the high end, zeros before them; then neighbours are joined to
-	// numbers of two, of four and of eight digits.
-	x <<= (64 - 8*size) & 63
-	x = x * (10<<8 + 1) >> 8 & 0x00ff00ff00ff00ff
-	x = x * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
-	return int64(x * (10_000<<32 + 1) >> 32), size
+	// The digits go to the high end, zeros before them.
+	return int64(word.Decimal(x << ((64 - 8*size) & 63))), size
 }
 
 // integer reads what Value.Int64 takes; what it leaves standing is then refused as
@@ -487,6 +494,9 @@ func (s *scanner) digits(i int) int {
 
 func (s *scanner) instant(i int) (int64, int) {
 	text, next := s.text(i)
+	if n, ok := plainTime(text); ok {
+		return n, next
+	}
 	at, ok := ParseTime(text)
 	if next < 0 || !ok || timeFault(at) != "" {
 		return 0, -1

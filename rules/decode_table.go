@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"math"
 	"math/bits"
 	"strings"
 
@@ -73,50 +72,58 @@ type nameTable struct {
 }
 
 // guess is a member as it is nearly always written: its name, the colon, and what its
-// kind of value begins with, size bytes in all. Compared are the first and the last
-// eight bytes, and of more than sixteen those in the middle, from the eighth and from the
-// sixteenth on. Where there are fewer than eight, first and last are all of it, under mask.
+// kind of value begins with. Compared are the first and the last eight bytes, and of
+// more than sixteen those in the middle, from the eighth and from the sixteenth on.
 type guess struct {
-	first, last, mask uint64
-	middle            [2]uint64
-	size              uint8
-	back              uint8 // where last begins, before the end
-	kind              memberKind
-	read              bool
-	column, serial    uint16
-	member            *member
+	form        form
+	first, last uint64
+	middle      [2]uint64
+	member      *member
 }
+
+// form is what the decoder must know at once of a guess and its member, in one word,
+// because in a WASM module each load costs as much as ten shifts.
+type form uint64
+
+func (f form) size() int        { return int(f & 0xff) }       // of the text
+func (f form) cut() int         { return int(f >> 8 & 63) }    // bits beyond a text of less than eight bytes, in first and last
+func (f form) back() int        { return 8 - int(f>>11&7) }    // where last begins, before the end
+func (f form) kind() memberKind { return memberKind(f >> 16) } // of the member
+func (f form) read() bool       { return f>>24&1 != 0 }        // the fact is stored
+func (f form) column() uint16   { return uint16(f >> 32) }     // of the fact; of a group, the start of its table
+func (f form) serial() uint16   { return uint16(f >> 48) }     // of the member
 
 // maxGuess is how many bytes a guess compares.
 const maxGuess = 32
 
+// noGuess fits nothing.
+var noGuess = guess{form: 8, last: 1}
+
 func guessOf(m *member) guess {
-	text := m.quoted
+	text, column := m.quoted, m.column
 	switch m.kind {
 	case stringMember:
 		text += `"`
 	case groupMember:
 		text += `{"` // and its first member
+		column = m.group.start
 	}
 	n := len(text)
-	g := guess{mask: math.MaxUint64, kind: m.kind, read: m.read, column: m.column, serial: m.serial, member: m}
-	if n > maxGuess {
-		g.last = 1 // fits nothing, and says what to expect all the same
-		return g
+	g := noGuess
+	if n <= maxGuess {
+		g = guess{first: endsOf(text).first, last: endsOf(text).last}
+		g.form = form(n | (64-8*min(n, 8))<<8)
 	}
-	g.size, g.back = uint8(n), uint8(min(n, 8))
-	g.first, g.last = endsOf(text).first, endsOf(text).last
-	if n < 8 {
-		g.mask = 1<<(8*n) - 1
-	}
-	for k := 8; k < n-8; k += 8 {
+	for k := 8; k < n-8 && n <= maxGuess; k += 8 {
 		g.middle[k>>4] = load8(text[k:])
+	}
+	g.member = m
+	g.form |= form(m.kind)<<16 | form(column)<<32 | form(m.serial)<<48
+	if m.read {
+		g.form |= 1 << 24
 	}
 	return g
 }
-
-// noGuess fits nothing.
-var noGuess = guess{last: 1, mask: math.MaxUint64}
 
 // newNameTable tries factors for the one under which the fewest names lie beside
 // their place; nearly always all lie there.
@@ -231,6 +238,8 @@ func (d *Decoder) guess(serials int) {
 	for _, t := range tables {
 		t.start = uint16(len(d.after))
 		d.after = append(d.after, nil)
+	}
+	for _, t := range tables {
 		last := t.start
 		inOrder := make([]*member, serials)
 		for i := range t.members {

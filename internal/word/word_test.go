@@ -3,6 +3,7 @@ package word_test
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/issuant/issuant/internal/word"
@@ -64,6 +65,24 @@ func TestASCIISeesEveryByte(t *testing.T) {
 				t.Errorf("byte %d of %d is not seen", i, n)
 			}
 			text[i] = 0x7f
+		}
+	}
+}
+
+func TestDecimalReadsWhatStrconvReads(t *testing.T) {
+	for _, s := range []string{"00000000", "00000001", "12345678", "90807060", "99999999"} {
+		want, _ := strconv.ParseUint(s, 10, 64)
+		if n := word.Decimal(word.Load(s, 0) - word.Load("00000000", 0)); n != want {
+			t.Errorf("%s: %d", s, n)
+		}
+	}
+}
+
+func TestWithinIsLoad(t *testing.T) {
+	const text = "0123456789abcdef"
+	for i := range len(text) - 7 {
+		if word.Within(text, i) != word.Load(text, i) {
+			t.Error(i)
 		}
 	}
 }
