@@ -8,7 +8,7 @@ import (
 
 // Decision is the answer to one event. Its canonical JSON is what AppendJSON writes.
 type Decision struct {
-	ID          string // lower-case hexadecimal hash of pack id, event id and now
+	ID          string // lower-case hexadecimal hash of pack id, event id and now; lies in the decision's memory, so that who keeps ids alone clones them
 	PackID      string
 	PackName    string
 	PackVersion string
