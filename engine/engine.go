@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,15 +31,15 @@ type Engine struct {
 
 // loaded is a pack with the indices of the fields that the engine itself reads.
 type loaded struct {
-	pack    *rules.Pack
-	ids     idBegin
-	said    string // the pack, as the JSON of its decisions names it
-	kill    *kill
-	on      fields
-	digests []ListDigest
-	methods []methodField
-	greens  []green
-	masked  []bool // by field: explanations must not show it
+	pack     *rules.Pack
+	ids      idBegin
+	said     string // the pack, as the JSON of its decisions names it
+	kill     *kill
+	on       fields
+	decision Decision // what the decisions of the pack begin as
+	methods  []methodField
+	greens   []green
+	masked   []bool // by field: explanations must not show it
 }
 
 // green is a fact that green requires.
@@ -141,10 +142,12 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 	for _, m := range e.methods {
 		l.methods = append(l.methods, methodField{m, at(m.AgeFact, rules.Int)})
 	}
+	d, man := &l.decision, p.Manifest()
+	d.PackID, d.PackName, d.PackVersion, d.Floor = p.ID(), man.Name, man.Version, rules.Green
 	for _, list := range p.Lists() {
-		l.digests = append(l.digests, ListDigest{list.Name(), list.Digest()})
+		d.Lists = append(d.Lists, ListDigest{list.Name(), list.Digest()})
 	}
-	l.digests = append(l.digests, k.digests()...)
+	d.Lists = slices.Clip(append(d.Lists, k.digests()...))
 	for _, i := range p.GreenRequires() {
 		l.greens = append(l.greens, green{i, s.Field(i).Name})
 	}
@@ -232,10 +235,9 @@ type draft struct {
 }
 
 func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Decision {
-	man := l.pack.Manifest()
+	m.Decision = l.decision
 	d := &m.Decision
-	d.PackID, d.PackName, d.PackVersion = l.pack.ID(), man.Name, man.Version
-	d.Now, d.Floor, d.Lists = now.UTC().Round(0), rules.Green, l.digests
+	d.Now = now.UTC().Round(0)
 	d.Rules, d.Reasons, d.StepUp = m.rules[:0], m.reasons[:0], m.stepUp[:0]
 	if l.on.id >= 0 {
 		d.EventID, _ = ev.StringAt(l.on.id)

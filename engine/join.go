@@ -161,6 +161,10 @@ func (j *joiner) guard(g Guard) {
 	}
 }
 
+// text is not inlined: six places call it once a decision, and the length of code that
+// runs once counts for more than the calls.
+//
+//go:noinline
 func (j *joiner) text(field int) string {
 	if field < 0 {
 		return ""
@@ -388,6 +392,9 @@ func (j *joiner) reasons() {
 	}
 }
 
+// appendNew is not inlined, as text is not.
+//
+//go:noinline
 func appendNew(list []string, s string) []string {
 	for _, have := range list {
 		if have == s {
