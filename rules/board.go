@@ -54,9 +54,9 @@ type column struct {
 // look finds the members that an event leaves standing.
 func (b *board) look(st *lookup) {
 	left, open := b.all, row{}
-	cells := st.cells
-	for i := range b.columns {
-		c := &b.columns[i]
+	cells, columns := st.cells, b.columns
+	for i := range columns {
+		c := &columns[i]
 		cell := cells[c.slot]
 		if cell == unseen {
 			cell = st.see(c.slot)

@@ -324,7 +324,7 @@ func (e *entry) lookAt(st *lookup, c int32, open bool) span {
 	case c == absentCell:
 		return e.missing(open)
 	}
-	return e.find(&st.x.slots[e.slot], c)
+	return e.find(&st.slots[e.slot], c)
 }
 
 // tell notes members that passed everywhere, or that are unknown and must be told: all

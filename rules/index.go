@@ -63,7 +63,7 @@ func (t *test) pass(st *lookup) Truth {
 	if c == absentCell {
 		return t.absent
 	}
-	s := &st.x.slots[t.slot]
+	s := &st.slots[t.slot]
 	if t.list != noList {
 		some := false
 		for _, item := range st.itemsOf(t.slot) {
@@ -159,11 +159,14 @@ func (f *findings) take(w int) (hits, all, asks uint64) {
 	return hits, all, asks
 }
 
-// lookup is one look-up under way. It lies on the stack.
+// lookup is one look-up under way. It lies on the stack, with what is read most.
 type lookup struct {
 	*state
-	x   *index
-	env *Env
+	slots []slotIndex
+	has   *[MaxFields / 64]uint64
+	texts []string
+	nums  []int64
+	env   *Env
 }
 
 // cell returns the cell of a slot, which is looked up when it is first asked for.
@@ -331,7 +334,8 @@ func (x *index) complete() {
 
 // look finds all rules that are true or not known to be false.
 func (x *index) look(env *Env, memory *state) {
-	st := &lookup{state: memory, x: x, env: env}
+	f := env.Facts
+	st := &lookup{state: memory, slots: x.slots, has: &f.has, texts: f.texts, nums: f.nums, env: env}
 	st.reset(x)
 	for _, rule := range x.always {
 		st.found.note(claimOf(rule, true), false)

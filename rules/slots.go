@@ -286,25 +286,25 @@ func (s *slotIndex) numCell(v int64) int32 {
 // see looks up the cell of a slot. What textCell and numCell do is written out, since a
 // call would take as long.
 func (st *lookup) see(slot int32) int32 {
-	s, f, c := &st.x.slots[slot], st.env.Facts, absentCell
-	if f.has[s.field>>6&(MaxFields/64-1)]>>(s.field&63)&1 != 0 {
+	s, c := &st.slots[slot], absentCell
+	if st.has[s.field>>6&(MaxFields/64-1)]>>(s.field&63)&1 != 0 {
 		switch s.sight {
 		case seenAsText:
-			v := f.texts[s.column]
+			v := st.texts[s.column]
 			if p := s.table.number(v); p >= 0 {
 				c = firstCell + p
 			} else {
 				c = s.outside(v)
 			}
 		case seenAsNumber:
-			v := f.nums[s.column]
-			if n := len(s.near); n > 0 {
-				c = int32(s.near[min(max(v, s.below), s.below+int64(n-1))-s.below])
+			v := st.nums[s.column]
+			if near := s.near; len(near) > 0 {
+				c = int32(near[min(max(v, s.below), s.below+int64(len(near)-1))-s.below])
 			} else {
 				c = s.numCell(v)
 			}
 		case seenAsFloat:
-			c = s.numCell(logic.FloatKey(math.Float64frombits(uint64(f.nums[s.column]))))
+			c = s.numCell(logic.FloatKey(math.Float64frombits(uint64(st.nums[s.column]))))
 		default:
 			c = st.derive(slot, s)
 		}
