@@ -288,22 +288,20 @@ func (e *entry) find(s *slotIndex, c int32) span {
 
 // look finds the members of the group that an event leaves standing.
 func (g *group) look(st *lookup) {
-	open, begun, left := false, false, set{}
+	open, begun := false, false
+	var left set
 	for i := range g.entries {
 		e := &g.entries[i]
 		c := st.cell(e.slot)
-		var s set
+		s, found := set{}, span{}
 		if e.list != noList && c != absentCell {
 			s = e.items(st, g.words)
+		} else if found = e.lookAt(st, c, g.open != nil); found.n == 0 {
+			return
+		} else if found.n == unknown {
+			open = true
+			continue
 		} else {
-			found := e.lookAt(st, c, g.open != nil)
-			switch found.n {
-			case 0:
-				return
-			case unknown:
-				open = true
-				continue
-			}
 			s = e.open(found, g.words)
 		}
 		if begun {

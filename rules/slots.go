@@ -270,8 +270,8 @@ func (s *slotIndex) textRegion(v string) int32 {
 }
 
 func (s *slotIndex) textCell(v string) int32 {
-	if p := s.table.number(v); p >= 0 {
-		return firstCell + p
+	if e, _ := s.table.entry(v); e.size != 0 {
+		return firstCell + e.number
 	}
 	return s.outside(v)
 }
@@ -291,8 +291,8 @@ func (st *lookup) see(slot int32) int32 {
 		switch s.sight {
 		case seenAsText:
 			v := st.texts[s.column]
-			if p := s.table.number(v); p >= 0 {
-				c = firstCell + p
+			if e, _ := s.table.entry(v); e.size != 0 {
+				c = firstCell + e.number
 			} else {
 				c = s.outside(v)
 			}

@@ -22,53 +22,38 @@ func newTextTable(texts []string) textTable {
 	}
 	t := textTable{entries: make([]textEntry, size), texts: texts}
 	for n, s := range texts {
-		key := keyOf(s)
-		for i := placeOf(key, len(s)); ; i++ {
-			e := &t.entries[i&uint64(size-1)]
-			if e.size == 0 {
-				*e = textEntry{key, uint32(len(s)) + 1, int32(n)}
-				break
-			}
+		if e, key := t.entry(s); e.size == 0 {
+			*e = textEntry{key, uint32(len(s)) + 1, int32(n)}
 		}
 	}
 	return t
 }
 
-// number returns the number of s, or -1.
-func (t *textTable) number(s string) int32 {
-	key, size, entries := keyOf(s), uint32(len(s))+1, t.entries
-	for i := placeOf(key, len(s)); ; i++ {
-		e := &entries[i&uint64(len(entries)-1)]
-		if e.key == key && e.size == size && (size <= 9 || t.texts[e.number] == s) {
-			return e.number
-		}
-		if e.size == 0 {
-			return -1
-		}
-	}
-}
-
-// The multipliers of keys and places.
-const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
-
-// keyOf returns what is compared first. It is the same on every platform.
-func keyOf(s string) (key uint64) {
-	if len(s) > 8 {
-		return keyOfLong(s)
-	}
-	if len(s) >= 4 {
-		return uint64(word.Load4(s, 0)) | uint64(word.Load4(s, len(s)-4))<<32
-	}
-	return keyOfShort(s)
-}
-
-func keyOfShort(s string) (key uint64) {
-	if n := len(s); n > 0 {
+// entry returns the entry of s, or the unused one where it would stand, and its key,
+// which is the same on every platform.
+func (t *textTable) entry(s string) (e *textEntry, key uint64) {
+	switch n := len(s); {
+	case n > 8:
+		key = keyOfLong(s)
+	case n >= 4:
+		key = uint64(word.Load4(s, 0)) | uint64(word.Load4(s, n-4))<<32
+	case n > 0:
 		key = uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
 	}
-	return key
+	entries, size := t.entries, uint32(len(s))+1
+	at := (key ^ uint64(len(s))) * k1
+	for at ^= at >> 32; ; at++ {
+		e = &entries[at&uint64(len(entries)-1)]
+		if e.key == key && e.size == size && (size <= 9 || t.texts[e.number] == s) || e.size == 0 {
+			return e, key
+		}
+	}
 }
 
+// The multipliers of keys and of places.
+const k1, k2 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
+
+// keyOfLong hashes a text of more than eight bytes.
 func keyOfLong(s string) (key uint64) {
 	n := len(s)
 	key = uint64(n) * k1
@@ -77,10 +62,4 @@ func keyOfLong(s string) (key uint64) {
 		key ^= key >> 29
 	}
 	return key ^ word.Load(s, n-8)
-}
-
-// placeOf returns where to look for the text of n bytes that has a key.
-func placeOf(key uint64, n int) uint64 {
-	at := (key ^ uint64(n)) * k1
-	return at ^ at>>32
 }
