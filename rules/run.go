@@ -90,28 +90,28 @@ func (p *Pack) runIndexed(run *Run) {
 		}
 	}
 	p.index.look(env, &run.state)
-	found := &run.state.found
-	for d := range found.dirty {
-		for words := found.dirty[d]; words != 0; words &= words - 1 {
-			run.Notes = p.noteWord(run.Notes, d<<6+bits.TrailingZeros64(words), found, env)
-		}
-		found.dirty[d] = 0
-	}
-	found.rare = false
+	p.note(run)
 }
 
-// noteWord notes what is found of the 64 rules of a word.
-func (p *Pack) noteWord(notes []Note, w int, found *findings, env *Env) []Note {
-	hits, all, asks := found.take(w)
-	plain := hits &^ p.picky[w]
-	for ; all != 0; all &= all - 1 {
-		n := bits.TrailingZeros64(all)
-		i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
-		if plain>>n&1 != 0 || p.settle(&v, i, hits>>n&1 != 0, asks>>n&1 != 0, env) {
-			notes = append(notes, Note{i, v})
+// note notes what the index has found, in the order of the rules, and forgets it.
+func (p *Pack) note(run *Run) {
+	found, notes := &run.state.found, run.Notes
+	for d, words := range found.dirty {
+		found.dirty[d] = 0
+		for ; words != 0; words &= words - 1 {
+			w := d<<6 + bits.TrailingZeros64(words)
+			hits, all, asks := found.take(w)
+			plain := hits &^ p.picky[w]
+			for ; all != 0; all &= all - 1 {
+				n := bits.TrailingZeros64(all)
+				i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
+				if plain>>n&1 != 0 || p.settle(&v, i, hits>>n&1 != 0, asks>>n&1 != 0, &run.env) {
+					notes = append(notes, Note{i, v})
+				}
+			}
 		}
 	}
-	return notes
+	run.Notes, found.rare = notes, false
 }
 
 // settle completes the verdict on a rule that is true, if hit, or else open; says tells
