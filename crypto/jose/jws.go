@@ -14,6 +14,7 @@ import (
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/accel"
 	"github.com/issuant/issuant/internal/base64url"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // JWS is a compact token whose shape was checked and whose signature was not. It is
@@ -96,7 +97,7 @@ func (j *JWS) take(last *remembered) {
 // the host does not take goes the whole way here, where it gets its own error.
 func (j *JWS) decodeInHost(last *remembered) bool {
 	n := len(last.segment)
-	if len(j.token) <= n || j.token[n] != '.' || j.token[:n] != last.segment {
+	if len(j.token) <= n || j.token[n] != '.' || !word.Equal(j.token[:n], last.segment) {
 		return false
 	}
 	payload, signature, dot := accel.DecodeJWS(j.decoded, j.token[n+1:])

@@ -25,7 +25,7 @@ func isCompactAlgorithm(a Algorithm) bool {
 func (v *compact) coverage() Coverage { return v.scheme.Coverage() }
 
 func (v *compact) open(m *Message, of *Verifier, r Request, now time.Time) *Error {
-	token, refusal := of.token(r.Header)
+	token, refusal := of.token(&r)
 	if refusal != nil {
 		return refusal
 	}

@@ -119,7 +119,7 @@ func (d *declared) open(m *Message, _ *Verifier, r Request, now time.Time) *Erro
 
 // read takes the signature and what stands beside it out of the request.
 func (d *declared) read(s *state, r *Request) *Error {
-	if refusal := gather(r.Header, d.headers, s.headers); refusal != nil {
+	if refusal := gather(r, d.headers, s.headers); refusal != nil {
 		return refusal
 	}
 	for i, name := range d.headers {

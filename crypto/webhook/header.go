@@ -85,30 +85,38 @@ func lowerByte(c byte) byte {
 // token returns the one token of the named header. It counts values instead of
 // gathering them, so that a header of very many costs no memory; all three
 // refusals are the same in whatever order the map gives its names.
-func (v *Verifier) token(header map[string][]string) (string, *Error) {
-	token, values, signed := "", 0, false
-	for name := range header {
+func (v *Verifier) token(r *Request) (string, *Error) {
+	var t found
+	for name, values := range r.Header {
 		if !equalASCII(name, v.header) {
 			continue
 		}
-		for _, value := range header[name] {
-			if v.bearer {
-				value = trimBearer(value)
-			}
-			if len(value) > MaxTokenBytes {
+		for _, value := range values {
+			if !v.count(&t, value) {
 				return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
 			}
-			token, signed = value, signed || value != ""
-			values++
+		}
+	}
+	for i := range r.Fields {
+		if equalASCII(r.Fields[i].Name, v.header) && !v.count(&t, r.Fields[i].Value) {
+			return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
 		}
 	}
 	switch {
-	case !signed:
+	case !t.signed:
 		return "", refuse(ErrNotSigned, "")
-	case values > 1:
+	case t.values > 1:
 		return "", refuse(ErrMalformed, "header occurs more than once")
 	}
-	return token, nil
+	return t.value, nil
+}
+
+// count takes one value of the header; ok is false for one that is too long.
+func (v *Verifier) count(t *found, value string) (ok bool) {
+	if v.bearer {
+		value = trimBearer(value)
+	}
+	return t.add(value) == nil
 }
 
 // trimBearer takes the optional scheme from an Authorization value: "Bearer", in

@@ -24,7 +24,7 @@ type cavage struct{ keyid, algorithm, headers, signature string }
 func (v *httpSignature) open(m *Message, _ *Verifier, r Request, now time.Time) *Error {
 	s := newState(1, 0)
 	defer s.release()
-	if refusal := gather(r.Header, signatureField, s.headers); refusal != nil {
+	if refusal := gather(&r, signatureField, s.headers); refusal != nil {
 		return refusal
 	}
 	switch {

@@ -13,6 +13,7 @@ import (
 	"github.com/issuant/issuant/crypto/jose"
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Names of the Pismo scheme. The header X-Pismo-Sign stands on Pismo's page about
@@ -140,7 +141,7 @@ func isAccount(s string) bool {
 func (p *pismo) coverage() Coverage { return CoversBody }
 
 func (p *pismo) open(m *Message, v *Verifier, r Request, now time.Time) *Error {
-	token, refusal := v.token(r.Header)
+	token, refusal := v.token(&r)
 	if refusal != nil {
 		return refusal
 	}
@@ -333,7 +334,7 @@ func (p *pismo) claims(m *Message, payload []byte) (c pismoClaims, refusal *Erro
 
 // parties checks who sent the message, for whom, and under which key.
 func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
-	if iss := &v[claimIss]; iss.kind != strictjson.String || iss.text != p.issuer {
+	if iss := &v[claimIss]; iss.kind != strictjson.String || !word.Equal(iss.text, p.issuer) {
 		return refuse(ErrClaims, "iss is not the issuer of this route")
 	}
 	sub := &v[claimSub]
@@ -345,7 +346,7 @@ func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
 		return refuse(ErrClaims, "sub is not a subject of this route")
 	}
 	kid := &v[claimKid]
-	if kid.kind != strictjson.Invalid && (kid.kind != strictjson.String || kid.text != m.keyID) {
+	if kid.kind != strictjson.Invalid && (kid.kind != strictjson.String || !word.Equal(kid.text, m.keyID)) {
 		return refuse(ErrClaims, "kid is not the one of the header")
 	}
 	return p.account(m, &v[claimAccount])

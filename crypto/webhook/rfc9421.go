@@ -28,7 +28,7 @@ var signatureFields = []string{"Signature", "Signature-Input"}
 func (v *messageSignature) open(m *Message, _ *Verifier, r Request, now time.Time) *Error {
 	s := newState(len(signatureFields), 0)
 	defer s.release()
-	if refusal := gather(r.Header, signatureFields, s.headers); refusal != nil {
+	if refusal := gather(&r, signatureFields, s.headers); refusal != nil {
 		return refusal
 	}
 	if !s.headers[0].signed {

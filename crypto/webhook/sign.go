@@ -188,7 +188,7 @@ func (g *Signer) signDeclared(r Request, id string, now time.Time) (Request, err
 			return Request{}, fmt.Errorf("%w: the message's id is missing, longer than 256 bytes, or not printable", ErrOptions)
 		}
 	}
-	if refusal := gather(r.Header, d.headers, s.headers); refusal != nil {
+	if refusal := gather(&r, d.headers, s.headers); refusal != nil {
 		return Request{}, fmt.Errorf("%w: %w", ErrOptions, refusal)
 	}
 	if refusal := d.readBody(s, r.Body); refusal != nil {

@@ -193,21 +193,38 @@ type found struct {
 
 // gather looks for the headers of those names, in one pass and without memory. A
 // value that is too long is refused, whatever else is wrong.
-func gather(header map[string][]string, names []string, out []found) *Error {
-	for have := range header {
+func gather(r *Request, names []string, out []found) *Error {
+	for have, values := range r.Header {
 		for i, name := range names {
 			if !equalASCII(have, name) {
 				continue
 			}
-			for _, value := range header[have] {
-				if len(value) > MaxTokenBytes {
-					return refuse(ErrTooLarge, "header is longer than 16 KiB")
+			for _, value := range values {
+				if refusal := out[i].add(value); refusal != nil {
+					return refusal
 				}
-				out[i].value, out[i].signed = value, out[i].signed || value != ""
-				out[i].values++
 			}
 		}
 	}
+	for k := range r.Fields {
+		for i, name := range names {
+			if !equalASCII(r.Fields[k].Name, name) {
+				continue
+			}
+			if refusal := out[i].add(r.Fields[k].Value); refusal != nil {
+				return refusal
+			}
+		}
+	}
+	return nil
+}
+
+func (f *found) add(value string) *Error {
+	if len(value) > MaxTokenBytes {
+		return refuse(ErrTooLarge, "header is longer than 16 KiB")
+	}
+	f.value, f.signed = value, f.signed || value != ""
+	f.values++
 	return nil
 }
 

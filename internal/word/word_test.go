@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/issuant/issuant/internal/word"
@@ -83,6 +84,21 @@ func TestWithinIsLoad(t *testing.T) {
 	for i := range len(text) - 7 {
 		if word.Within(text, i) != word.Load(text, i) {
 			t.Error(i)
+		}
+	}
+}
+
+func TestEqualIsEqual(t *testing.T) {
+	text := strings.Repeat("0123456789", 4)
+	for n := range len(text) {
+		a := text[:n]
+		if !word.Equal(a, strings.Clone(a)) || word.Equal(a, text[:n+1]) {
+			t.Errorf("of %d bytes", n)
+		}
+		for i := range n {
+			if word.Equal(a, a[:i]+"x"+a[i+1:]) {
+				t.Errorf("of %d bytes, another at %d", n, i)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package module
 import (
 	"unsafe"
 
+	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -25,7 +26,7 @@ func (m *instance) frame(in []byte) (a arrival, err error) {
 	r := reader{rest: text, at: uint64(abi.FrameHead + fields*abi.FrameField)}
 	a.scheme = r.take(head >> 32)
 	a.request.Method, a.request.Target = r.take(lengths&(1<<32-1)), r.take(lengths>>32)
-	a.request.Header = m.fields(&r, fields)
+	a.request.Fields = m.fields(&r, fields)
 	start := r.at
 	if r.take(body); r.bad || r.at != uint64(len(in)) {
 		return a, errFrame
@@ -51,9 +52,9 @@ func (r *reader) take(n uint64) string {
 	return r.rest[r.at-n : r.at]
 }
 
-// fields makes the headers of n pairs of lengths and their texts.
-func (m *instance) fields(r *reader, n int) map[string][]string {
-	s := m.clearHeader()
+// fields reads n headers behind their lengths.
+func (m *instance) fields(r *reader, n int) []webhook.Field {
+	list := m.scratch.fields[:0]
 	for i := range n {
 		at := abi.FrameHead + i*abi.FrameField
 		if at+abi.FrameField > len(r.rest) {
@@ -61,14 +62,8 @@ func (m *instance) fields(r *reader, n int) map[string][]string {
 			break
 		}
 		lengths := word.Load(r.rest, at)
-		name, value := r.take(lengths&(1<<32-1)), r.take(lengths>>32)
-		start := len(s.values)
-		s.values = append(s.values, value)
-		own := s.values[start : start+1 : start+1]
-		if have := s.header[name]; have != nil {
-			own = append(have, value) // it is full, and moves
-		}
-		s.header[name] = own
+		list = append(list, webhook.Field{Name: r.take(lengths & (1<<32 - 1)), Value: r.take(lengths >> 32)})
 	}
-	return s.header
+	m.scratch.fields = list
+	return list
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/strictjson"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -17,6 +18,7 @@ type scratch struct {
 	token  []byte // what a token decodes to
 	header map[string][]string
 	values []string
+	fields []webhook.Field
 }
 
 func badInput(format string, args ...any) error {

@@ -50,7 +50,13 @@ func (m *instance) arrive(in []byte) (a arrival, err error) {
 
 // headers reads an object whose members are a value or a list of values.
 func (m *instance) headers(o *object) map[string][]string {
-	s := m.clearHeader()
+	s := &m.scratch
+	if s.header == nil {
+		s.header = map[string][]string{}
+	}
+	clear(s.header)
+	clear(s.values)
+	s.values = s.values[:0]
 	list := o.get("headers", strictjson.Object, true)
 	for h, ok := list.First(); ok && o.err == nil; h, ok = h.Next(list) {
 		start := len(s.values)
@@ -78,18 +84,6 @@ func (m *instance) headers(o *object) map[string][]string {
 }
 
 var errHeaders = badInput("headers have more than 256 values")
-
-// clearHeader makes room for the headers of a request.
-func (m *instance) clearHeader() *scratch {
-	s := &m.scratch
-	if s.header == nil {
-		s.header = map[string][]string{}
-	}
-	clear(s.header)
-	clear(s.values)
-	s.values = s.values[:0]
-	return s
-}
 
 // tokenRoom is what a token of 2,700 characters decodes to; of longer ones a message makes
 // memory of its own.
