@@ -263,3 +263,20 @@ func TestGuestRefusesOptions(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestStackTracesTellFunctions: by names without the types of generic functions.
+func TestStackTracesTellFunctions(t *testing.T) {
+	m, err := wasmfile.Parse(guest(t, abi.FlavourVerify, false).Module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := m.Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"\x00runtime.gopanic\x00": true, "\x00slices.SortFunc[...]\x00": true, "\x00slices.SortFunc[go.shape": false} {
+		if bytes.Contains(memory, []byte(name)) != want {
+			t.Errorf("%q: want %v", name, want)
+		}
+	}
+}

@@ -82,6 +82,29 @@ func (t *table) dropLines() error {
 		}
 	}
 	clear(t.mem[t.cu:t.pctab]) // files, by number and by name
+	return t.shortenNames()
+}
+
+// shortenNames clears the names of functions that are only inlined, and the types of generic
+// functions' names: a stack trace prints [...] for them.
+func (t *table) shortenNames() error {
+	names := t.mem[t.names:t.cu]
+	short := make([]byte, len(names))
+	for i := range t.funcs {
+		f := t.mem[t.functions+int(binary.LittleEndian.Uint32(t.mem[t.functions+8*i+4:])):]
+		at := int(binary.LittleEndian.Uint32(f[offName:]))
+		name, _, ok := bytes.Cut(names[min(at, len(names)):], []byte{0})
+		if !ok {
+			return fmt.Errorf("%w: the name of function %d of its table has no end", ErrLink, i)
+		}
+		from, to := bytes.IndexByte(name, '['), bytes.LastIndexByte(name, ']')
+		if from < 0 || to-from < len("...") {
+			copy(short[at:], name)
+			continue
+		}
+		copy(short[at+copy(short[at:], name[:from]):], "[..."+string(name[to:]))
+	}
+	copy(names, short)
 	return nil
 }
 
