@@ -16,7 +16,7 @@ import (
 // where each reader would wait for the one before.
 type scanner struct {
 	b      string
-	quick  int // up to where a value may begin that known reads by itself
+	quick  int // up to where a value may begin that usual reads: 24 bytes before the end
 	left   int // values that may still come
 	d      *Decoder
 	f      *Facts
@@ -42,7 +42,7 @@ func (s *scanner) work() *decodeWork {
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // whole reads the text, an object. Which facts it leaves present is decided at its end:
-// those that stood, are read, and are not null, which value has marked.
+// those that stood, are read, and are not null, which fact has marked.
 func (s *scanner) whole() bool {
 	i := s.blanks(0)
 	if !s.at(i, '{') || !s.value() {
@@ -212,7 +212,7 @@ func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, wit
 			}
 			end++
 		} else if kind == intMember {
-			n, size := digits(x)
+			n, size := plainInt(x)
 			if size == 0 {
 				break
 			}
@@ -224,7 +224,7 @@ func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, wit
 			i, last, within = from-1, form.column(), g.member
 			continue
 		} else {
-			n, size := truth(x)
+			n, size := plainBool(x)
 			if size == 0 || kind != boolMember {
 				break
 			}
@@ -377,8 +377,8 @@ func (s *scanner) word(i int, w string) int {
 	return i + len(w)
 }
 
-// truth reads true or false at the low end of x; size is 0 when none stands there.
-func truth(x uint64) (n int64, size int) {
+// plainBool reads true or false at the low end of x; size is 0 when none stands there.
+func plainBool(x uint64) (n int64, size int) {
 	const no, yes = 'f' | 'a'<<8 | 'l'<<16 | 's'<<24 | 'e'<<32, 't' | 'r'<<8 | 'u'<<16 | 'e'<<24
 	if uint32(x) == yes {
 		return 1, 4
@@ -396,9 +396,9 @@ func (s *scanner) truth(i int) (int64, int) {
 	return 0, s.word(i, "false")
 }
 
-// digits reads an integer of one to seven digits, followed by something else, at the
+// plainInt reads an integer of one to seven digits, followed by something else, at the
 // low end of x; size is 0 when none stands there, or one with a leading zero.
-func digits(x uint64) (n int64, size int) {
+func plainInt(x uint64) (n int64, size int) {
 	x ^= '0' * ones
 	others := (x | (x + (0x80-10)*ones)) & highs // the lowest mark is right
 	size = bits.TrailingZeros64(others) >> 3 & 7

@@ -219,6 +219,23 @@ func TestDecoderAgreesWithTheTree(t *testing.T) {
 	}
 }
 
+// TestDecoderAgreesNearTheEnd cuts an event anywhere and closes it in many ways, as the
+// decoder reads eight bytes at once where they are there.
+func TestDecoderAgreesNearTheEnd(t *testing.T) {
+	w := &ways(t)[0]
+	taken := 0
+	for cut := range len(event970) + 1 {
+		for _, end := range []string{"", "}", "}}", `"}`, `"}}`, `"]}}`, `0}}`, `null}}`, `"x"}}`, `"x"},"sandbox":true}`, `e}}`, `"}` + strings.Repeat(" ", 40) + "}", `,"sandbox":true}`} {
+			if w.agree(t, []byte(event970[:cut]+end)) {
+				taken++
+			}
+		}
+	}
+	if taken < 300 {
+		t.Errorf("only %d texts are taken", taken)
+	}
+}
+
 // manyNames has an unknown object of n names, and one more.
 func manyNames(n int, more string) string {
 	var b strings.Builder

@@ -14,5 +14,5 @@ func Load(s string, i int) uint64 {
 
 // Within is Load where the caller has compared i with the length of s, for loops that
 // live of it. On most machines it compares again; in WASM it does not, where that would
-// be most of its work. So a mistake is found by the tests, which run on both.
+// be most of its work. So tests and fuzzing outside of WASM find a caller's mistake.
 func Within(s string, i int) uint64 { return Load(s, i) }
