@@ -392,25 +392,6 @@ func (s *set) among(list, dst []uint16) []uint16 {
 	return dst[:n]
 }
 
-// intersect meets bitmaps.
-func (g *group) intersect(sets []set, open bool, st *lookup) {
-	for w := range g.words {
-		x := ^uint64(0)
-		if w == g.words-1 && len(g.claims)&63 != 0 {
-			x = 1<<(len(g.claims)&63) - 1
-		}
-		for k := range sets {
-			x &= sets[k].bits[w]
-		}
-		if open {
-			x &= g.open[w]
-		}
-		for ; x != 0; x &= x - 1 {
-			st.found.note(g.claims[w<<6+bits.TrailingZeros64(x)], open)
-		}
-	}
-}
-
 // items returns the members that pass for a list: the union over its items, or what is
 // outside of it; neither a list nor a bitmap when there is none.
 func (e *entry) items(st *lookup, words int) set {
