@@ -33,7 +33,6 @@ const (
 type flow struct {
 	rnd     *rand.Rand
 	entries int
-	depth   int // blocks open around the code that is written: entry e has those of e+1 and later
 	at      int
 	code    []wasmfile.Instr
 	resumed []int64 // numbers of entries behind calls
