@@ -1,8 +1,8 @@
 package webhook
 
 import (
-	"maps"
 	"slices"
+	"strings"
 )
 
 // Request is what arrived, as far as signatures cover it. Of Header, names match
@@ -26,22 +26,37 @@ type Request struct {
 // Field is one header with one value.
 type Field struct{ Name, Value string }
 
-// values returns all values of a header.
+// values returns all values of a header, in the order of HeaderValues.
 func (r *Request) values(name string) []string {
-	header := r.Header
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		if !equalASCII(f.Name, name) {
-			continue
-		}
-		if header = maps.Clone(header); header == nil {
-			header = map[string][]string{}
-		}
-		header[f.Name] = append(slices.Clip(header[f.Name]), f.Value)
-	}
-	values := HeaderValues(header, name)
+	values := r.given(name)
 	if values == nil && r.Host != "" && equalASCII(name, "host") {
 		return []string{r.Host}
+	}
+	return values
+}
+
+// given returns the values that stand in Header, Fields or both.
+func (r *Request) given(name string) []string {
+	if len(r.Fields) == 0 {
+		return HeaderValues(r.Header, name)
+	}
+	var list []Field
+	for have, values := range r.Header {
+		if equalASCII(have, name) {
+			for _, value := range values {
+				list = append(list, Field{have, value})
+			}
+		}
+	}
+	for _, f := range r.Fields {
+		if equalASCII(f.Name, name) {
+			list = append(list, f)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Field) int { return strings.Compare(a.Name, b.Name) })
+	var values []string
+	for _, f := range list {
+		values = append(values, f.Value)
 	}
 	return values
 }

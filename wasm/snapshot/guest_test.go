@@ -126,7 +126,7 @@ func ask(t *testing.T, mod api.Module, handle uint32, in []byte) string {
 // can be read in a snapshot, so that a sender could choose names that collide.
 var judgedMaps = map[string]string{
 	"crypto/webhook NormalizeHeader":    "at most abi.MaxHeaders",
-	"wasm/module clearHeader":           "at most abi.MaxHeaders, and three times that in JSON, whose values are bounded before",
+	"wasm/module headers":               "at most abi.MaxHeaders, and three times that in JSON, whose values are bounded before",
 	"crypto/jose ephemeral":             "its four names are ours",
 	"crypto/keyring/jwk ec":             "its names are ours",
 	"crypto/webhook parseCavage":        "its four names are ours",
