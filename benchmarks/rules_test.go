@@ -196,30 +196,36 @@ func (e *exprStruct) judge(env any, d *decision) {
 // turn is one side of a weighing.
 type turn struct {
 	each   int // events in a round
+	again  int // how often they are taken once more in a round
 	engine func(i int)
 	took   []time.Duration
 }
 
 // perEvent is the median of the rounds, in nanoseconds an event.
-func (t *turn) perEvent() float64 { return median(t.took) / float64(t.each) }
+func (t *turn) perEvent() float64 { return median(t.took) / float64(t.each*(1+t.again)) }
 
 // bestPerEvent is that of the best round.
-func (t *turn) bestPerEvent() float64 { return float64(slices.Min(t.took)) / float64(t.each) }
+func (t *turn) bestPerEvent() float64 {
+	return float64(slices.Min(t.took)) / float64(t.each*(1+t.again))
+}
 
 // weigh lets the sides take turns, round after round, in one process. Each side goes
-// on through the events where it stopped in the round before. A turn is taken twice,
-// and timed the second time: the side before has filled the caches with its own.
+// on through the events where it stopped in the round before. One more pass comes first
+// and is not timed: the side before has filled the caches with its own.
 func weigh(b *testing.B, sides ...*turn) {
 	next := make([]int, len(sides))
 	for range b.N {
 		for k, s := range sides {
 			from := next[k]
-			for i := range s.each { // not timed: each side begins with its own events in the caches
-				s.engine((from + i) % events)
-			}
-			s.took = append(s.took, timed(func() {
+			pass := func() {
 				for i := range s.each {
 					s.engine((from + i) % events)
+				}
+			}
+			pass()
+			s.took = append(s.took, timed(func() {
+				for range 1 + s.again {
+					pass()
 				}
 			}))
 			next[k] = (from + s.each) % events
@@ -311,9 +317,9 @@ func BenchmarkRivals(b *testing.B) {
 // for the sides to see the same minute of the machine.
 const turnTime = 3 * time.Millisecond
 
-// turnEvents is how many events a turn takes at most. A decoded event is hot, since it was
-// just decoded: so many of them fit the caches of a core, as the two or three events do
-// that a turn of the slower side takes.
+// turnEvents is how many events a turn takes at most, again and again until the turn is
+// over. A decoded event is hot, since it was just decoded: so many of them fit the caches
+// of a core, as the two or three events do that a turn of the slower side takes.
 const turnEvents = 100
 
 // turnOf makes a side that takes as many events in a round as turnTime holds.
@@ -324,7 +330,9 @@ func turnOf(engine func(i int)) *turn {
 			engine(i)
 		}
 	})
-	return &turn{each: max(2, min(turnEvents, int(trial*turnTime/max(took, 1)))), engine: engine}
+	fit := int(trial * turnTime / max(took, 1))
+	each := max(2, min(turnEvents, fit))
+	return &turn{each: each, again: max(1, fit/each) - 1, engine: engine}
 }
 
 func decide(p peer, d *decision) *turn {
