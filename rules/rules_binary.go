@@ -111,7 +111,12 @@ func readText(d *logic.Decoder) string {
 }
 
 func readTexts(d *logic.Decoder) (list []string) {
-	for range min(d.Uvarint(), uint64(len(d.Left()))) {
+	n := d.Uvarint()
+	if n > uint64(len(d.Left())) { // each takes a byte at least
+		d.Bad = true
+		return nil
+	}
+	for range n {
 		list = append(list, readText(d))
 	}
 	return list
