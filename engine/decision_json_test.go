@@ -82,16 +82,22 @@ func TestDecisionsAreWrittenAsMemberByMember(t *testing.T) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
 	}
-	all := new(Decision)
+	aloneAndTogether(sets, check)
+}
+
+// aloneAndTogether checks a zero T, one with each member set, with each pair, and with all
+// up to each.
+func aloneAndTogether[T any](sets []func(*T), check func(*T)) {
+	all := new(T)
 	check(all)
 	for i, set := range sets {
-		alone := new(Decision)
+		alone := new(T)
 		set(alone)
 		check(alone)
 		set(all)
 		check(all)
 		for _, other := range sets[:i] {
-			pair := new(Decision)
+			pair := new(T)
 			set(pair)
 			other(pair)
 			check(pair)

@@ -93,19 +93,5 @@ func TestRecordsAreWrittenAsMemberByMember(t *testing.T) {
 			}
 		}
 	}
-	all := new(Record)
-	check(all)
-	for i, set := range sets {
-		alone := new(Record)
-		set(alone)
-		check(alone)
-		set(all)
-		check(all)
-		for _, other := range sets[:i] {
-			pair := new(Record)
-			set(pair)
-			other(pair)
-			check(pair)
-		}
-	}
+	aloneAndTogether(sets, check)
 }
