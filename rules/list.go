@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"sort"
 	"strings"
@@ -10,6 +8,7 @@ import (
 
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/luhn"
 )
 
@@ -81,8 +80,7 @@ func (l *List) sum() string {
 		w.EndArray()
 	}
 	w.EndArray()
-	sum := sha256.Sum256(w.Bytes())
-	return hex.EncodeToString(sum[:])
+	return digest.Of(w.Bytes())
 }
 
 // Name returns the name by which rules read the list.

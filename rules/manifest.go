@@ -1,13 +1,13 @@
 package rules
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
+
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // HitPolicy tells how the hits of a pack become one outcome. The zero policy is Worst.
@@ -274,6 +274,5 @@ func appendTexts(dst []byte, list []string) []byte {
 // ID returns the lower-case hexadecimal SHA-256 of the canonical manifest. Lists
 // are digested apart, so that a list update does not change it.
 func (m *Manifest) ID() string {
-	sum := sha256.Sum256(m.AppendCanonical(nil))
-	return hex.EncodeToString(sum[:])
+	return digest.Of(m.AppendCanonical(nil))
 }

@@ -3,8 +3,6 @@ package build
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -172,11 +170,6 @@ func shrink(file []byte, fast bool) ([]byte, error) {
 	}
 	m.SetImage(memory)
 	return m.Encode(), nil
-}
-
-func digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // Root returns the folder of the checkout that this package was compiled from, "" when

@@ -12,6 +12,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/wasmfile"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -83,7 +84,7 @@ func withManifest(ctx context.Context, file []byte) (module, manifest []byte, er
 	}
 	m.AddCustom(abi.ManifestSection, man.append(nil))
 	module = m.Encode()
-	man.Bytes, man.SHA256 = len(module), digest(module)
+	man.Bytes, man.SHA256 = len(module), digest.Of(module)
 	return module, append(man.append(nil), '\n'), nil
 }
 
