@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
-
 	"github.com/issuant/issuant/internal/digest"
 )
 
