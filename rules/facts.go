@@ -54,6 +54,18 @@ func (f *Facts) Init(s *Schema) {
 	*f = Facts{schema: s, texts: make([]string, s.texts), nums: make([]int64, s.Len()-s.texts-s.lists), lists: make([][]string, s.lists)}
 }
 
+// EventRoom is memory for facts under EventV1, as a part of a larger piece of memory.
+type EventRoom struct {
+	texts [42]string
+	nums  [44]int64
+	lists [4][]string
+}
+
+// InitIn is Init(EventV1()) in room, which must hold nothing and belongs to f from then on.
+func (f *Facts) InitIn(room *EventRoom) {
+	*f = Facts{schema: EventV1(), texts: room.texts[:], nums: room.nums[:], lists: room.lists[:]}
+}
+
 // Schema returns the schema of the facts.
 func (f *Facts) Schema() *Schema { return f.schema }
 

@@ -120,6 +120,26 @@ func TestFactsDoNotShareMemory(t *testing.T) {
 	}
 }
 
+func TestEventRoomHoldsEveryFactOfAnEvent(t *testing.T) {
+	schema, inRoom, plain := rules.EventV1(), new(rules.Facts), rules.NewFacts(rules.EventV1())
+	var room rules.EventRoom
+	inRoom.InitIn(&room)
+	values := map[rules.Type]any{rules.String: "x", rules.Int: int64(1), rules.Float: 0.5, rules.Bool: true,
+		rules.Time: time.Unix(1780000000, 0).UTC(), rules.Strings: []string{"y"}}
+	for i := range schema.Len() {
+		f := schema.Field(i)
+		if err := errors.Join(inRoom.Set(f.Name, values[f.Type]), plain.Set(f.Name, values[f.Type])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := inRoom.AppendJSON(nil, nil), plain.AppendJSON(nil, nil); !bytes.Equal(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if n := testing.AllocsPerRun(10, func() { inRoom.InitIn(&room) }); n != 0 {
+		t.Errorf("%v pieces of memory besides the room", n)
+	}
+}
+
 func TestFactErrorQuotesNames(t *testing.T) {
 	_, err := decode(t, `{"a\u001b[31m\n": 1}`)
 	if err == nil || strings.ContainsAny(err.Error(), "\x1b\n") {

@@ -87,7 +87,7 @@ type Codec struct {
 	cfg        Config
 	requestors map[string]string
 	facts      facts
-	spoken     [2]spoken // to Mastercard and others, to Visa
+	spoken     [2]*spoken // to Mastercard and others, to Visa
 }
 
 // New returns a codec. The configuration is copied; its errors are ErrConfig.
@@ -116,7 +116,7 @@ func New(cfg Config) (*Codec, error) {
 			return nil, fmt.Errorf("%w: token requestor %q: it needs an id of up to 11 digits and a name", ErrConfig, id)
 		}
 	}
-	c.spoken = [2]spoken{c.speak(false), c.speak(true)}
+	c.spoken = [2]*spoken{c.speak(false), c.speak(true)}
 	return c, nil
 }
 

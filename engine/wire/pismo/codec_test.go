@@ -3,6 +3,7 @@ package pismo_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -232,6 +233,44 @@ func TestMethodsAreThoseThatCanBeEncoded(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("got %v, want %s", got, want)
+		}
+	}
+}
+
+func TestChallengesOfferTheChannelsInEveryOrder(t *testing.T) {
+	c := newCodec(t)
+	entries := map[string]string{
+		"sms": `{"method":"OTPSMS","value":null}`, "call": `{"method":"OTPCALL","value":"+551130039500"}`,
+		"app": `{"method":"OTPAPP","value":"com.btg.pactual.banking://wallet"}`,
+	}
+	ev := engine.NewEvent(rules.EventV1())
+	said := 0
+	var offer func(channels []string)
+	offer = func(channels []string) {
+		for channel := range entries {
+			if slices.Contains(channels, channel) {
+				continue
+			}
+			list := append(slices.Clone(channels), channel)
+			want := `{"approve":true,"action_code":"85","step_up_methods":[`
+			for i, name := range list {
+				want += strings.Repeat(",", min(i, 1)) + entries[name]
+			}
+			reply, err := c.Encode(ev, &engine.Decision{Outcome: rules.Yellow, ActionCode: "85", StepUp: list})
+			if said++; err != nil || string(reply.Body) != want+"]}" {
+				t.Errorf("%v: %s, %v", list, reply.Body, err)
+			}
+			offer(list)
+		}
+	}
+	offer(nil)
+	if said != 15 {
+		t.Errorf("%d challenges, want 15", said)
+	}
+	for _, list := range [][]string{{"sms", "sms"}, {"email"}, {"sms", "email"}, {"sms", "app", "call", "sms"}, {""}} {
+		_, err := c.Encode(ev, &engine.Decision{Outcome: rules.Yellow, ActionCode: "85", StepUp: list})
+		if !errors.Is(err, pismo.ErrEncode) {
+			t.Errorf("%q: %v", list, err)
 		}
 	}
 }

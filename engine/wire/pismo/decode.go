@@ -42,14 +42,15 @@ type decoding struct {
 	ev      *engine.Event
 	found   *found
 	lists   *lists
-	made    strings.Builder // texts of our own, in one piece
+	made    *strings.Builder // texts of our own, behind the body's
 	unknown int
 }
 
 func (c *Codec) decode(m message) (*engine.Decoded, error) {
 	f := founds.Get().(*found)
 	defer f.release()
-	b, ok := f.quickly(m.body)
+	var texts strings.Builder // of the event, in one piece
+	b, ok := f.quickly(m.body, &texts)
 	if !ok {
 		f.clear()
 		var err error
@@ -57,17 +58,16 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 			return nil, err
 		}
 	}
-	return c.event(m, b, f), nil
+	return c.event(m, b, f, &texts), nil
 }
 
 // event makes the event of what was found.
-func (c *Codec) event(m message, b body, f *found) *engine.Decoded {
+func (c *Codec) event(m message, b body, f *found, texts *strings.Builder) *engine.Decoded {
 	out := new(result)
-	out.facts.Init(rules.EventV1())
+	out.facts.InitIn(&out.columns)
 	out.event.Facts, out.Event = &out.facts, &out.event
 	out.room = out.few[:]
-	d := decoding{c: c, ev: out.Event, found: f, lists: &out.lists, unknown: f.survey.unknown}
-	d.made.Grow(madeTexts)
+	d := decoding{c: c, ev: out.Event, found: f, lists: &out.lists, made: texts, unknown: f.survey.unknown}
 	d.envelope(m, b)
 	d.card(m, b, f.survey.pan())
 	d.networkData(b)
@@ -79,8 +79,9 @@ func (c *Codec) event(m message, b body, f *found) *engine.Decoded {
 // result is what Decode returns, in one piece of memory.
 type result struct {
 	engine.Decoded
-	event engine.Event
-	facts rules.Facts
+	event   engine.Event
+	facts   rules.Facts
+	columns rules.EventRoom
 	lists
 }
 

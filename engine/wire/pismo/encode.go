@@ -46,49 +46,50 @@ func (c *Codec) challenge(ev *engine.Event, d *engine.Decision) (engine.Reply, e
 	if d.ActionCode != actionChallenge {
 		return engine.Reply{}, fmt.Errorf("%w: %s with action code %q", ErrEncode, d.Outcome, d.ActionCode)
 	}
-	spoken := &c.spoken[0]
+	spoken := c.spoken[0]
 	if ev != nil && ev.Facts != nil && ev.Text("token.network") == "visa" {
-		spoken = &c.spoken[1]
+		spoken = c.spoken[1]
 	}
 	if len(d.StepUp) == 0 {
 		return engine.Reply{}, fmt.Errorf("%w: %s without a step-up method", ErrEncode, d.Outcome)
 	}
-	b := append(make([]byte, 0, spoken.room), spoken.begin...)
-	for i, channel := range d.StepUp {
-		entries := spoken.of(channel)
-		if entries == "" || slices.Contains(d.StepUp[:i], channel) {
+	at := 0
+	for _, channel := range d.StepUp {
+		if at = spoken.next(at, channel); at < 0 {
 			return engine.Reply{}, fmt.Errorf("%w: the step-up channel %q is not configured, or stands twice", ErrEncode, channel)
 		}
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, entries...)
 	}
-	return engine.Reply{Status: statusOK, ContentType: contentType, Body: append(b, "]}"...)}, nil
+	return engine.Reply{Status: statusOK, ContentType: contentType, Body: spoken.answers[at]}, nil
 }
 
-// spoken is what challenges to one network are put together from. The texts were
-// written by the canonical encoder when the codec was made.
+// channels are those that Pismo knows. Where an answer stands among those of a network is
+// a number of base 4: each channel that is offered is a digit, one more than its index here.
+var channels = [...]string{"sms", "app", "call"}
+
+// spoken are the challenges to one network, for all orders of all selections of the
+// channels that are configured: there are 15 at most, so that they are written once, when
+// the codec is made, and not for each message. A nil one is not to be said.
 type spoken struct {
-	begin          string // up to and including the bracket of step_up_methods
-	sms, app, call string // entries of the list; "" where the channel is not configured
-	room           int    // bytes of the longest answer
+	answers [1 << (2 * len(channels))][]byte
 }
 
-func (s *spoken) of(channel string) string {
-	switch channel {
-	case "sms":
-		return s.sms
-	case "app":
-		return s.app
-	case "call":
-		return s.call
+// next returns where the answer stands that offers one channel more than the one at that
+// place, -1 where there is none.
+func (s *spoken) next(at int, channel string) int {
+	for i, known := range channels {
+		if channel != known {
+			continue
+		}
+		if at = at<<2 + i + 1; at < len(s.answers) && s.answers[at] != nil {
+			return at
+		}
+		break
 	}
-	return ""
+	return -1
 }
 
-// speak writes what challenges are put together from.
-func (c *Codec) speak(visa bool) spoken {
+// speak writes the challenges to one network.
+func (c *Codec) speak(visa bool) *spoken {
 	entries := func(channel string) string {
 		w := canon.NewWriter(nil).Array()
 		for _, m := range c.appendMethods(nil, channel, visa) {
@@ -99,12 +100,27 @@ func (c *Codec) speak(visa bool) spoken {
 		return text[1 : len(text)-1]
 	}
 	plain := reply(!c.cfg.RejectedApproveFalse85, actionChallenge).Body
-	s := spoken{
-		begin: string(plain[:len(plain)-1]) + `,"step_up_methods":[`,
-		sms:   entries("sms"), app: entries("app"), call: entries("call"),
+	var offers [len(channels)]string
+	for i, channel := range channels {
+		offers[i] = entries(channel)
 	}
-	s.room = len(s.begin) + len(s.sms) + len(s.app) + len(s.call) + len(",,]}")
+	s := new(spoken)
+	s.write(0, string(plain[:len(plain)-1])+`,"step_up_methods":[`, offers)
 	return s
+}
+
+// write writes the answers that begin as the one at that place does, and go on with one of
+// the offers; those that are empty are not made.
+func (s *spoken) write(at int, begin string, offers [len(channels)]string) {
+	for i, offer := range offers {
+		if offer == "" {
+			continue
+		}
+		next, text, rest := at<<2+i+1, begin+offer, offers
+		rest[i] = ""
+		s.answers[next] = slices.Clip([]byte(text + "]}"))
+		s.write(next, text+",", rest)
+	}
 }
 
 // method is one entry of step_up_methods. An empty value is null, as in the page's

@@ -3,6 +3,7 @@ package pismo
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"github.com/issuant/issuant/engine"
@@ -23,11 +24,11 @@ func messageOf(body []byte) message {
 func DecodeSlowly(c *Codec, body []byte) (d *engine.Decoded, quick bool, err error) {
 	f := founds.Get().(*found)
 	defer f.release()
-	_, quick = f.quickly(body)
+	_, quick = f.quickly(body, new(strings.Builder))
 	f.clear()
 	b, err := f.slowly(body)
 	if err != nil {
 		return nil, quick, err
 	}
-	return c.event(messageOf(body), b, f), quick, nil
+	return c.event(messageOf(body), b, f, new(strings.Builder)), quick, nil
 }

@@ -1,12 +1,13 @@
 package pismo
 
 import (
-	"encoding/binary"
 	"math/bits"
+	"strings"
 	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // quick reads a body in one pass, without a tree: what senders really send, in which
@@ -20,16 +21,19 @@ import (
 // where the body is not one for quick.
 type quick struct {
 	*found
-	b    []byte
-	text string // the same bytes
-	left int    // values that may still come
+	text string
+	left int // values that may still come
 }
 
-func (f *found) quickly(data []byte) (b body, ok bool) {
+// The texts of what it finds are parts of texts, to which it copies the body, and which has
+// room for madeTexts behind it.
+func (f *found) quickly(data []byte, texts *strings.Builder) (b body, ok bool) {
 	if len(data) > MaxBody {
 		return body{}, false
 	}
-	q := quick{found: f, b: data, text: string(data), left: MaxValues - 1}
+	texts.Grow(len(data) + madeTexts)
+	texts.Write(data)
+	q := quick{found: f, text: texts.String(), left: MaxValues - 1}
 	i := q.blanks(0)
 	if !q.at(i, '{') {
 		return body{}, false
@@ -40,11 +44,11 @@ func (f *found) quickly(data []byte) (b body, ok bool) {
 	return f.page()
 }
 
-func (q *quick) at(i int, c byte) bool { return uint(i) < uint(len(q.b)) && q.b[i] == c }
+func (q *quick) at(i int, c byte) bool { return uint(i) < uint(len(q.text)) && q.text[i] == c }
 
 func (q *quick) blanks(i int) int {
-	for uint(i) < uint(len(q.b)) && q.b[i] <= ' ' {
-		switch q.b[i] {
+	for uint(i) < uint(len(q.text)) && q.text[i] <= ' ' {
+		switch q.text[i] {
 		case ' ', '\t', '\n', '\r':
 			i++
 		default:
@@ -104,10 +108,10 @@ func (q *quick) name(sh *shape, guess *int32, i int) (e *entry, next int) {
 
 // member reads the value of a member.
 func (q *quick) member(e *entry, i int) int {
-	if q.left--; q.left < 0 || i >= len(q.b) {
+	if q.left--; q.left < 0 || i >= len(q.text) {
 		return -1
 	}
-	switch q.b[i] {
+	switch q.text[i] {
 	case '"':
 		text, next := q.string(i)
 		return q.scalar(e, strictjson.String, text, next)
@@ -146,7 +150,7 @@ func (q *quick) scalar(e *entry, kind strictjson.Kind, text string, next int) in
 }
 
 func (q *quick) word(e *entry, i int, w string, kind strictjson.Kind) int {
-	if len(q.b)-i < len(w) || q.text[i:i+len(w)] != w {
+	if len(q.text)-i < len(w) || q.text[i:i+len(w)] != w {
 		return -1
 	}
 	q.set(e.slot, value{kind: kind})
@@ -229,7 +233,7 @@ func (q *quick) number(from int) int {
 // digits reads at least one.
 func (q *quick) digits(i int) int {
 	from := i
-	for i < len(q.b) && q.b[i]-'0' <= 9 {
+	for i < len(q.text) && q.text[i]-'0' <= 9 {
 		i++
 	}
 	if i == from {
@@ -247,14 +251,14 @@ const (
 // subtraction that borrows, or a byte beyond ASCII, sets the highest bit of a byte;
 // the lowest such mark is right, those above it may be too many.
 func (q *quick) string(i int) (text string, next int) {
-	b, from := q.b, i+1
+	b, from := q.text, i+1
 	if uint(i) >= uint(len(b)) || b[i] != '"' {
 		return "", -1
 	}
 	wide := false
 	for i = from; i < len(b); {
 		if i+8 <= len(b) {
-			x := binary.LittleEndian.Uint64(b[i:])
+			x := word.Load(b, i)
 			m := (x | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
 			if m == 0 {
 				i += 8
@@ -264,10 +268,10 @@ func (q *quick) string(i int) (text string, next int) {
 		}
 		switch c := b[i]; {
 		case c == '"':
-			if wide && !utf8.Valid(b[from:i]) {
+			if wide && !utf8.ValidString(b[from:i]) {
 				return "", -1
 			}
-			return q.text[from:i], i + 1
+			return b[from:i], i + 1
 		case c == '\\' || c < ' ':
 			return "", -1
 		case c >= utf8.RuneSelf:
