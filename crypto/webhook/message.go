@@ -21,7 +21,8 @@ type Message struct {
 	iat, exp       int64
 	body           []byte
 	bodyHash       [sha256.Size]byte
-	digest         string // hex of bodyHash
+	digest         string // hex of bodyHash, a view of digestText
+	digestText     [2 * sha256.Size]byte
 	claims         []byte // the payload, strict JSON within claimsLimits
 	canonical      bool   // and it is what ClaimsJSON returns
 	observed       []string
@@ -111,7 +112,8 @@ func (m *Message) AppendClaims(dst []byte) []byte {
 	return w.Bytes()
 }
 
-// Digest returns the SHA-256 of the body in hex.
+// Digest returns the SHA-256 of the body in hex. It lies in the message's memory, so that
+// who keeps digests alone clones them.
 func (m *Message) Digest() string { return m.digest }
 
 // ReplayKey returns what is the same for every copy of this message, and for no

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/jose"
@@ -146,17 +147,32 @@ func (p *pismo) open(m *Message, v *Verifier, r Request, now time.Time) *Error {
 		return refusal
 	}
 	var jws jose.JWS
-	jws.Use(r.Scratch)
+	if r.Scratch == nil {
+		memory := tokenMemory.Get().(*[usualToken]byte)
+		defer tokenMemory.Put(memory)
+		jws.Use(memory[:0])
+	} else {
+		jws.Use(r.Scratch)
+	}
 	if err := p.headers.ParseInto(&jws, token); err != nil {
 		return fromJOSE(err)
 	}
-	if refusal = p.verify(m, &jws, now); refusal != nil {
+	if refusal = p.verify(m, &jws, now, r.Scratch == nil); refusal != nil {
 		refusal.keyID = saneKeyID(jws.KeyID)
 	}
 	return refusal
 }
 
-func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time) *Error {
+// tokenMemory is memory in which tokens are decoded: of a token with a good signature the
+// payload is kept, in a copy, of any other nothing.
+var tokenMemory = sync.Pool{New: func() any { return new([usualToken]byte) }}
+
+// usualToken is more than most tokens have to decode, in bytes; what does not fit gets
+// memory of its own.
+const usualToken = 2048
+
+// verify fills in m, which gets a copy of the payload where that is borrowed.
+func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time, borrowed bool) *Error {
 	if jws.Alg != jose.RS256 {
 		return refuse(ErrAlgorithm, "it must be RS256")
 	}
@@ -182,6 +198,9 @@ func (p *pismo) verify(m *Message, jws *jose.JWS, now time.Time) *Error {
 	}
 	p.headers.Keep(jws)
 	m.keyID = key.ID
+	if borrowed {
+		payload = slices.Clone(payload)
+	}
 	c, refusal := p.claims(m, payload)
 	if refusal != nil {
 		return refusal

@@ -81,7 +81,7 @@ func (m *Message) hashBody(b64 *[44]byte) {
 		return
 	}
 	m.bodyHash = sha256.Sum256(m.body)
-	m.digest = digest.Text(new([2 * sha256.Size]byte), &m.bodyHash)
+	m.digest = digest.Text(&m.digestText, &m.bodyHash)
 	if b64 != nil {
 		base64.StdEncoding.Encode(b64[:], m.bodyHash[:])
 	}
