@@ -195,7 +195,7 @@ func TestGateGivesTheAnswersThatAreTimed(t *testing.T) {
 
 // maxPieces is how many pieces of memory a message may take on its way through the gate,
 // those of the standard library's signature check and of the gate's own share left out.
-const maxPieces = 24
+const maxPieces = 11
 
 func TestTheGateAllocatesLittle(t *testing.T) {
 	c := newCorridor(t)

@@ -212,7 +212,7 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 	ev, unfit := l.fit(ev)
 	d = l.begin(m, &j.ids, ev, now)
 	j.loaded, j.ev, j.now, j.man, j.d = l, ev, now, l.pack.Manifest(), d
-	j.joined = rules.Green
+	j.joined, d.Reasons, d.StepUp = rules.Green, j.because[:0], j.offered[:0]
 	l.pack.RunInto(&j.run, ev.Facts, now)
 	j.guards()
 	j.hits()
@@ -222,28 +222,46 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 	j.join(j.man.Default, kindDefault, ReasonDefault)
 	j.finish()
 	j.provisioning()
+	j.because, j.offered = d.Reasons, d.StepUp
+	if m != &j.draft {
+		d.keepTexts()
+	}
 	return d, true
 }
 
-// draft is a decision and the memory of its id and of most of its lists, in one piece.
+// draft is a decision and the memory of its id and of most of its hits and guards, in one
+// piece. Its texts lie with the joiner until the decision is complete.
 type draft struct {
 	Decision
-	id      [64]byte
-	rules   [3]RuleHit
-	reasons [4]string
-	stepUp  [3]string
+	id     [64]byte
+	rules  [3]RuleHit
+	guards [4]Guard
 }
 
 func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Decision {
 	m.Decision = l.decision
 	d := &m.Decision
 	d.Now = now.UTC().Round(0)
-	d.Rules, d.Reasons, d.StepUp = m.rules[:0], m.reasons[:0], m.stepUp[:0]
+	d.Rules, d.Guards = m.rules[:0], m.guards[:0]
 	if l.on.id >= 0 {
 		d.EventID, _ = ev.StringAt(l.on.id)
 	}
 	d.ID = ids.write(&m.id, &l.ids, d.EventID, d.Now)
 	return d
+}
+
+// keepTexts moves the texts of a decision that outlives its joiner into memory of their
+// own, in one piece.
+func (d *Decision) keepTexts() {
+	lists := [...]*[]string{&d.Reasons, &d.StepUp, &d.MissingFacts, &d.Unjudged}
+	room := make([]string, 0, len(d.Reasons)+len(d.StepUp)+len(d.MissingFacts)+len(d.Unjudged))
+	for _, list := range lists {
+		if *list != nil {
+			from := len(room)
+			room = append(room, *list...)
+			*list = slices.Clip(room[from:])
+		}
+	}
 }
 
 func (l *loaded) broken(ev *Event, now time.Time) *Decision {

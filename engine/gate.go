@@ -172,12 +172,24 @@ type Call struct {
 	Event         *Event
 	UnknownFields int
 
-	ctx      context.Context // of Receive, without its end: what was decided is committed however late
+	ctx      context.Context // of Receive
 	arrival  Arrival
 	seen     Sighting
 	decision *Decision
+	record   Record // in one piece with the call
+	recorded bool
 	late     bool
 	closed   bool
+}
+
+// newRecord returns an empty record. It is the call's own only once: a ledger may still
+// hold the one that it could not write.
+func (c *Call) newRecord() *Record {
+	if c.recorded {
+		return new(Record)
+	}
+	c.recorded = true
+	return &c.record
 }
 
 // Decision returns what was decided, nil before Answer.
@@ -234,16 +246,16 @@ func ReplyFor(reason error) Reply {
 // is to be sent. A copy of a message that is being answered waits for that answer,
 // at most as long as ctx allows.
 func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
-	endless := context.WithoutCancel(ctx)
-	m, err := g.open(ctx, a)
+	m, err := g.open(ctx, &a)
 	if err != nil {
-		return nil, g.refuse(endless, err, a, nil)
+		return nil, g.refuse(ctx, err, &a, nil)
 	}
-	if m.IssuedAt().Before(g.started) {
-		return nil, g.refuse(endless, fmt.Errorf("%w: it was issued before the start", ErrStale), a, m)
+	issued := m.IssuedAt()
+	if issued.Before(g.started) {
+		return nil, g.refuse(ctx, fmt.Errorf("%w: it was issued before the start", ErrStale), &a, m)
 	}
-	c := &Call{Message: m, ctx: endless, arrival: a}
-	c.seen = Sighting{Key: m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: m.IssuedAt()}
+	c := &Call{Message: m, ctx: ctx, arrival: a}
+	c.seen = Sighting{Key: m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: issued}
 	if c.seen.IssuedAt.IsZero() {
 		// The scheme tells no instant: it is remembered from when it came, or a memory
 		// would let go of it at once.
@@ -251,16 +263,16 @@ func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
 	}
 	first, answer, err := g.opt.Ledger.Begin(ctx, c.seen, a.Now)
 	if err != nil {
-		return nil, g.refuse(endless, memoryError(err), a, m)
+		return nil, g.refuse(ctx, memoryError(err), &a, m)
 	}
 	if !first {
-		return nil, g.repeat(endless, answer, a, m)
+		return nil, g.repeat(ctx, answer, &a, m)
 	}
 	return g.decode(c)
 }
 
 // open verifies; the first message after a rotation waits for its key.
-func (g *Gate) open(ctx context.Context, a Arrival) (*webhook.Message, error) {
+func (g *Gate) open(ctx context.Context, a *Arrival) (*webhook.Message, error) {
 	r := webhook.Request{Method: a.Method, Target: a.Target, Host: a.Host, Header: a.Header, Body: a.Body}
 	m, err := g.opt.Verifier.OpenRequest(r, a.Now)
 	if g.opt.AwaitKey == nil || !errors.Is(err, webhook.ErrKeyUnknown) {
@@ -291,8 +303,8 @@ func memoryError(err error) error {
 	return err
 }
 
-func (g *Gate) repeat(ctx context.Context, answer Reply, a Arrival, m *webhook.Message) error {
-	r := g.record(a, m)
+func (g *Gate) repeat(ctx context.Context, answer Reply, a *Arrival, m *webhook.Message) error {
+	r := g.record(new(Record), a, m)
 	r.Refusal = code.Repeat.String()
 	if err := g.write(ctx, Entry{Record: r}); err != nil {
 		return err
@@ -311,9 +323,9 @@ func (g *Gate) decode(c *Call) (*Call, error) {
 	reply, sysErr := g.systemError()
 	if sysErr != nil {
 		g.opt.Ledger.Forget(c.seen.Key)
-		return nil, g.refuse(c.ctx, sysErr, c.arrival, c.Message)
+		return nil, g.refuse(c.ctx, sysErr, &c.arrival, c.Message)
 	}
-	r := g.record(c.arrival, c.Message)
+	r := g.record(new(Record), &c.arrival, c.Message)
 	r.Refusal = code.Of(err).String()
 	if err := g.finish(c, Entry{Record: r}, reply); err != nil {
 		return nil, err
@@ -371,19 +383,19 @@ func (g *Gate) answerOnce(c *Call, now time.Time, d *Decision) (Reply, error) {
 		d = asSystemError(d, err)
 		if reply, err = g.systemError(); err != nil {
 			g.opt.Ledger.Forget(c.seen.Key)
-			refusal := g.refuse(c.ctx, err, c.arrival, c.Message)
+			refusal := g.refuse(c.ctx, err, &c.arrival, c.Message)
 			return ReplyTo(refusal), refusal
 		}
 	}
 	c.decision = d
-	r := g.record(c.arrival, c.Message)
+	r := g.record(c.newRecord(), &c.arrival, c.Message)
 	r.At, r.UnknownFields = now, c.UnknownFields
 	r.decided(d)
 	r.Card = CardOf(c.Event, g.opt.Ledger.Card())
 	if err := g.sealEvidence(r, c); err != nil {
 		c.decision = nil
 		g.opt.Ledger.Forget(c.seen.Key)
-		refusal := g.refuse(c.ctx, err, c.arrival, c.Message)
+		refusal := g.refuse(c.ctx, err, &c.arrival, c.Message)
 		return ReplyTo(refusal), refusal
 	}
 	e := Entry{Record: r}
@@ -432,11 +444,11 @@ func (g *Gate) finish(c *Call, e Entry, reply Reply) error {
 	}
 	if taken, ok := errors.AsType[*TakenError](err); ok {
 		c.decision = nil
-		return g.repeat(c.ctx, taken.Answer, c.arrival, c.Message)
+		return g.repeat(c.ctx, taken.Answer, &c.arrival, c.Message)
 	}
 	if errors.Is(err, ErrReplayed) || errors.Is(err, ErrStale) {
 		c.decision = nil
-		return g.refuse(c.ctx, err, c.arrival, c.Message)
+		return g.refuse(c.ctx, err, &c.arrival, c.Message)
 	}
 	return &Refusal{unavailable(), err}
 }
@@ -452,7 +464,7 @@ func (g *Gate) Abandon(c *Call, reason error) Reply {
 	if reason == nil {
 		reason = ErrBusy
 	}
-	return ReplyTo(g.refuse(c.ctx, fmt.Errorf("%w: %w", ErrBusy, reason), c.arrival, c.Message))
+	return ReplyTo(g.refuse(c.ctx, fmt.Errorf("%w: %w", ErrBusy, reason), &c.arrival, c.Message))
 }
 
 // Refuse records and answers a message that the caller does not hand to Receive:
@@ -462,12 +474,12 @@ func (g *Gate) Refuse(reason error, a Arrival) Reply {
 	if errors.Is(reason, ErrTooLarge) {
 		a.Body = nil
 	}
-	return ReplyTo(g.refuse(context.Background(), reason, a, nil))
+	return ReplyTo(g.refuse(context.Background(), reason, &a, nil))
 }
 
 // refuse records a refusal and returns it.
-func (g *Gate) refuse(ctx context.Context, reason error, a Arrival, m *webhook.Message) error {
-	r := g.record(a, m)
+func (g *Gate) refuse(ctx context.Context, reason error, a *Arrival, m *webhook.Message) error {
+	r := g.record(new(Record), a, m)
 	r.Refusal = code.Of(reason).String()
 	if w, ok := errors.AsType[*webhook.Error](reason); ok && m == nil {
 		if r.KeyID = w.KeyID(); rules.LooksLikePAN(r.KeyID) {
@@ -483,9 +495,9 @@ func (g *Gate) refuse(ctx context.Context, reason error, a Arrival, m *webhook.M
 	return &Refusal{ReplyFor(reason), reason}
 }
 
-// record begins the record of a message; m is nil when it was not verified.
-func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
-	r := &Record{At: a.Now, Counterpart: g.opt.Name, Micros: a.micros()}
+// record begins the record of a message in r, which is empty; m is nil when it was not verified.
+func (g *Gate) record(r *Record, a *Arrival, m *webhook.Message) *Record {
+	r.At, r.Counterpart, r.Micros = a.Now, g.opt.Name, a.micros()
 	switch {
 	case m != nil:
 		r.KeyID, r.MessageDigest = m.KeyID(), m.Digest()
@@ -496,7 +508,7 @@ func (g *Gate) record(a Arrival, m *webhook.Message) *Record {
 	case a.Body != nil && len(a.Body) <= g.opt.Verifier.MaxBody():
 		r.MessageDigest = digest.Of(a.Body)
 	}
-	r.Incumbent = g.incumbent(&a)
+	r.Incumbent = g.incumbent(a)
 	return r
 }
 
@@ -508,7 +520,11 @@ func (g *Gate) write(ctx context.Context, e Entry) error {
 	return nil
 }
 
+// commit commits an entry. What was decided is committed however late: ctx is without its end there.
 func (g *Gate) commit(ctx context.Context, e Entry) error {
+	if ctx.Done() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
 	if err := g.opt.Ledger.Commit(ctx, e); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,10 +70,12 @@ type joiner struct {
 	joined rules.Outcome
 	parts  []part
 	own    []string
-	names  []string // of missing facts and unjudged rules
-	action uint8    // bit i: a red asked for redActions[i]
+	action uint8 // bit i: a red asked for redActions[i]
 	ids    identifier
 	draft  draft // of a decision that nobody will hold
+
+	// Texts of the decision: missing facts and unjudged rules, reasons, channels.
+	names, because, offered []string
 }
 
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
@@ -99,8 +100,11 @@ func (j *joiner) release() {
 	clear(j.parts)
 	clear(j.own)
 	clear(j.names)
+	clear(j.because)
+	clear(j.offered)
 	j.ids.clear()
 	j.parts, j.own, j.names = j.parts[:0], j.own[:0], j.names[:0]
+	j.because, j.offered = j.because[:0], j.offered[:0]
 	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
 	if hasSpare {
 		spare.Store(j)
@@ -129,7 +133,7 @@ func (j *joiner) redAction(action string) {
 // guards joins the codec's findings and the card's own state. Beyond MaxGuards only
 // those are kept that make the outcome worse; all red ones have their action code.
 func (j *joiner) guards() {
-	if n := len(j.ev.Guards); n > 0 {
+	if n := len(j.ev.Guards); n >= cap(j.d.Guards) {
 		j.d.Guards = make([]Guard, 0, min(n, MaxGuards)+1)
 	}
 	for _, g := range j.ev.Guards {
@@ -323,7 +327,6 @@ func (j *joiner) greenRequires() {
 	if j.names = names; len(names) == 0 {
 		return
 	}
-	names = slices.Clone(names) // both lists in one piece
 	if missing > 0 {
 		j.d.MissingFacts = names[:missing:missing]
 		j.join(rules.Yellow, kindGreen, ReasonMissingFacts)

@@ -77,8 +77,11 @@ func NewJournal(w io.Writer, opt JournalOptions) (*Journal, error) {
 	if (opt.After.Seq == 0) != (opt.After.Hash == "") || opt.After.Hash != "" && !digest.Is(opt.After.Hash) {
 		return nil, fmt.Errorf("%w: the place after which a journal goes on is no place of a chain", ErrConfig)
 	}
-	return &Journal{w: w, card: opt.Card, commit: opt.Commit, chain: opt.After}, nil
+	return &Journal{w: w, card: opt.Card, commit: opt.Commit, chain: opt.After, buf: make([]byte, 0, usualLine)}, nil
 }
+
+// usualLine is more than most lines are long, in bytes.
+const usualLine = 2048
 
 // AppendLine appends the record as the line that follows the place after, without
 // newline, to dst. A line that would be longer than MaxRecordLine is an ErrRecord,

@@ -3,7 +3,9 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,7 +13,7 @@ import (
 // Sighting is what a Memory keeps of one verified message.
 type Sighting struct {
 	Key      string    // Message.ReplayKey, which begins with the scheme: the same for every copy of the message, on every route
-	Digest   string    // of the body
+	Digest   string    // of the body; lies in the message's memory, so that who keeps it clones it
 	Route    string    // where it came in
 	IssuedAt time.Time // by its sender
 }
@@ -64,8 +66,10 @@ func NewMemory(opt MemoryOptions) (*ProcessMemory, error) {
 		byIssue: make(issueHeap, 0, roomForSightings), answers: make([]*sighting, 0, roomForSightings)}, nil
 }
 
-// roomForSightings is how many messages a new memory holds before it has to grow.
-const roomForSightings = 256
+const (
+	roomForSightings = 256 // messages that a new memory holds before it has to grow
+	sightingsAtOnce  = 32  // for which memory is taken in one piece
+)
 
 // ProcessMemory is a bounded Memory in the process; see NewMemory.
 type ProcessMemory struct {
@@ -76,11 +80,15 @@ type ProcessMemory struct {
 	seen    map[string]*sighting
 	byIssue issueHeap
 	answers []*sighting // that hold an answer, in the order in which they were finished
+	free    []sighting  // for the next ones; messages go in about the order in which they came, so that pieces do too
 	floor   time.Time   // what was issued at or before it is refused; zero = none
 }
 
 type sighting struct {
-	Sighting
+	key, route string
+	issuedAt   time.Time
+	digest     bodyDigest
+
 	index  int           // in byIssue
 	done   bool          // Finish or Forget was called, or it was let go
 	wait   chan struct{} // closed when it is done; nil while nobody waits
@@ -117,7 +125,7 @@ func (m *ProcessMemory) Begin(ctx context.Context, s Sighting, now time.Time) (b
 		if err != nil || have == nil {
 			return err == nil, Reply{}, err
 		}
-		if have.Digest != s.Digest || have.Route != s.Route {
+		if !have.digest.is(s.Digest) || have.route != s.Route {
 			return false, Reply{}, ErrReplayed
 		}
 		select {
@@ -144,7 +152,7 @@ func (m *ProcessMemory) insert(s Sighting, now time.Time) (have *sighting, wait 
 		return nil, nil, ErrStale
 	}
 	if len(m.seen) >= m.max {
-		if oldest := m.byIssue[0]; s.IssuedAt.Before(oldest.IssuedAt) {
+		if oldest := m.byIssue[0]; s.IssuedAt.Before(oldest.issuedAt) {
 			return nil, nil, ErrStale
 		}
 		m.evict()
@@ -152,17 +160,45 @@ func (m *ProcessMemory) insert(s Sighting, now time.Time) (have *sighting, wait 
 			return nil, nil, ErrStale
 		}
 	}
-	e := &sighting{Sighting: s}
+	if len(m.free) == 0 {
+		m.free = make([]sighting, sightingsAtOnce)
+	}
+	e := &m.free[0]
+	m.free = m.free[1:]
+	e.key, e.route, e.issuedAt = s.Key, s.Route, s.IssuedAt
+	e.digest.set(s.Digest)
 	m.seen[s.Key] = e
 	heap.Push(&m.byIssue, e)
 	return nil, nil, nil
+}
+
+// bodyDigest is a Sighting's digest, in memory of its own.
+type bodyDigest struct {
+	hex   [2 * sha256.Size]byte
+	whole bool   // hex is it
+	other string // what is no SHA-256
+}
+
+func (d *bodyDigest) set(s string) {
+	if d.whole = len(s) == len(d.hex); d.whole {
+		copy(d.hex[:], s)
+	} else {
+		d.other = strings.Clone(s)
+	}
+}
+
+func (d *bodyDigest) is(s string) bool {
+	if d.whole {
+		return string(d.hex[:]) == s
+	}
+	return d.other == s
 }
 
 // expire lets go of what the verifier refuses by itself by now, and of answers
 // that nobody may get any more. The floor moves along, so that a clock that is set
 // back brings nothing to life again.
 func (m *ProcessMemory) expire(now time.Time) {
-	for len(m.byIssue) > 0 && m.byIssue[0].IssuedAt.Add(m.keep).Before(now) {
+	for len(m.byIssue) > 0 && m.byIssue[0].issuedAt.Add(m.keep).Before(now) {
 		m.evict()
 	}
 	for len(m.answers) > 0 && m.answers[0].until.Before(now) {
@@ -174,9 +210,9 @@ func (m *ProcessMemory) expire(now time.Time) {
 
 func (m *ProcessMemory) evict() {
 	e := heap.Pop(&m.byIssue).(*sighting)
-	delete(m.seen, e.Key)
-	if e.IssuedAt.After(m.floor) || m.floor.IsZero() {
-		m.floor = e.IssuedAt
+	delete(m.seen, e.key)
+	if e.issuedAt.After(m.floor) || m.floor.IsZero() {
+		m.floor = e.issuedAt
 	}
 	e.end() // copies that wait go away without an answer
 }
@@ -247,10 +283,10 @@ type issueHeap []*sighting
 
 func (h issueHeap) Len() int { return len(h) }
 func (h issueHeap) Less(i, k int) bool {
-	if !h[i].IssuedAt.Equal(h[k].IssuedAt) {
-		return h[i].IssuedAt.Before(h[k].IssuedAt)
+	if !h[i].issuedAt.Equal(h[k].issuedAt) {
+		return h[i].issuedAt.Before(h[k].issuedAt)
 	}
-	return h[i].Key < h[k].Key
+	return h[i].key < h[k].key
 }
 func (h issueHeap) Swap(i, k int) {
 	h[i], h[k] = h[k], h[i]

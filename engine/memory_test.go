@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
+
+	"github.com/issuant/issuant/internal/digest"
 )
 
 func newTestMemory(t *testing.T, opt MemoryOptions) *ProcessMemory {
@@ -116,6 +119,28 @@ func TestMemoryTellsCopiesFromOthers(t *testing.T) {
 		first, answer, err := m.Begin(ctx, c, tc.now)
 		if first || !errors.Is(err, tc.want) || tc.want == nil && (answer.Status != 200 || string(answer.Body) != "x") {
 			t.Errorf("%+v at %v: %v %+v %v", c, tc.now, first, answer, err)
+		}
+	}
+}
+
+// A digest is compared in memory of the memory's own, be it that of a SHA-256 or another text.
+func TestMemoryKeepsDigestsOfAnyForm(t *testing.T) {
+	sum := digest.Of([]byte("body"))
+	texts := []string{"", "d", sum, "e" + sum[1:], sum + "0", "\x00" + sum[1:]}
+	for i, have := range texts {
+		m := newTestMemory(t, MemoryOptions{})
+		borrowed := []byte(have)
+		s := Sighting{Key: "a", Digest: unsafe.String(unsafe.SliceData(borrowed), len(borrowed)), Route: "r", IssuedAt: testNow}
+		if first, err := begin(m, s, testNow); !first || err != nil {
+			t.Fatal(first, err)
+		}
+		m.Finish("a", Reply{Status: 200}, testNow)
+		clear(borrowed)
+		for k, other := range texts {
+			_, err := begin(m, Sighting{Key: "a", Digest: other, Route: "r", IssuedAt: testNow}, testNow)
+			if same := !errors.Is(err, ErrReplayed); same != (i == k) {
+				t.Errorf("%q after %q: %v", other, have, err)
+			}
 		}
 	}
 }
