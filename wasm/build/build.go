@@ -51,51 +51,69 @@ func (o *Options) Name() string {
 // Guest builds the module. Errors: ErrOptions, ErrGo with the command's words, ErrLink
 // where what Go's linker made is not of the form that is known, *wasmfile.Error.
 func Guest(ctx context.Context, opt Options) (*Result, error) {
-	tags, err := opt.tags()
+	file, version, err := opt.link(ctx)
 	if err != nil {
 		return nil, err
+	}
+	module, err := shrink(file, opt.Flavour != abi.FlavourFull, version == GoVersion)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Go: version}
+	r.Module, r.Manifest, err = withManifest(ctx, module)
+	return r, err
+}
+
+// link returns what the Go command makes, and the command's version. Where that is GoVersion,
+// the module has a runtime that expects a packed table of functions.
+func (o Options) link(ctx context.Context) (file []byte, version string, err error) {
+	tags, err := o.tags()
+	if err != nil {
+		return nil, "", err
 	}
 	dir, err := os.MkdirTemp("", "issuant-wasm")
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer os.RemoveAll(dir)
-	if opt.Flavour == abi.FlavourFull {
-		if err := opt.prepare(ctx, dir); err != nil {
-			return nil, err
+	if o.Flavour == abi.FlavourFull {
+		if err := o.prepare(ctx, dir); err != nil {
+			return nil, "", err
 		}
-		opt.Root = dir
+		o.Root = dir
+	}
+	text, err := o.run(ctx, "env", "GOVERSION")
+	if err != nil {
+		return nil, "", err
 	}
 	linked := filepath.Join(dir, "guest.wasm")
 	args := []string{"build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false", "-tags", tags, "-ldflags=-s -w", "-o", linked}
-	called := quiet
-	switch {
-	case opt.Flavour == abi.FlavourFull:
-		called = []string{"all"} // it is for what the others cannot do, not for speed
-	case opt.Accelerated:
-		called = nil // it is for speed, and no bound is on its size
+	if version = strings.TrimSpace(string(text)); version == GoVersion {
+		list, err := o.prepareStandard(ctx, filepath.Join(dir, "standard"))
+		if err != nil {
+			return nil, "", err
+		}
+		args = append(args, "-overlay="+list)
 	}
-	for _, pkg := range called {
+	for _, pkg := range o.called() {
 		args = append(args, "-gcflags="+pkg+"=-l")
 	}
-	if _, err := opt.run(ctx, append(args, "./wasm/guest")...); err != nil {
-		return nil, err
+	if _, err := o.run(ctx, append(args, "./wasm/guest")...); err != nil {
+		return nil, "", err
 	}
-	version, err := opt.run(ctx, "env", "GOVERSION")
-	if err != nil {
-		return nil, err
+	file, err = os.ReadFile(linked)
+	return file, version, err
+}
+
+// called are the packages whose functions are not inlined.
+func (o *Options) called() []string {
+	switch {
+	case o.Flavour == abi.FlavourFull:
+		return []string{"all"} // it is for what the others cannot do, not for speed
+	case o.Accelerated:
+		return nil // it is for speed, and no bound is on its size
 	}
-	file, err := os.ReadFile(linked)
-	if err != nil {
-		return nil, err
-	}
-	module, err := shrink(file, opt.Flavour != abi.FlavourFull)
-	if err != nil {
-		return nil, err
-	}
-	r := &Result{Go: strings.TrimSpace(string(version))}
-	r.Module, r.Manifest, err = withManifest(ctx, module)
-	return r, err
+	return quiet
 }
 
 // quiet are packages whose functions are not inlined: what runs once, seldom, or where
@@ -148,8 +166,9 @@ func (o *Options) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// shrink rewrites the code and the data of a module that Go has linked.
-func shrink(file []byte, fast bool) ([]byte, error) {
+// shrink rewrites the code and the data of a module that Go has linked. It is packed where
+// it has a runtime that unpacks it.
+func shrink(file []byte, fast, packed bool) ([]byte, error) {
 	m, err := wasmfile.Parse(file)
 	if err != nil {
 		return nil, err
@@ -167,6 +186,11 @@ func shrink(file []byte, fast bool) ([]byte, error) {
 	}
 	if err := t.dropLines(); err != nil {
 		return nil, err
+	}
+	if packed {
+		if err := t.pack(memory); err != nil {
+			return nil, err
+		}
 	}
 	m.SetImage(memory)
 	return m.Encode(), nil

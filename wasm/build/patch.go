@@ -73,7 +73,7 @@ func (o *Options) prepare(ctx context.Context, dir string) error {
 	if err := copyGo(filepath.Join(dir, "expr"), source); err != nil {
 		return err
 	}
-	if err := patch(filepath.Join(dir, "expr")); err != nil {
+	if err := patch(filepath.Join(dir, "expr"), places); err != nil {
 		return err
 	}
 	mod = append(mod, "\nreplace "+exprModule+" => ./expr\n"...)
@@ -83,8 +83,8 @@ func (o *Options) prepare(ctx context.Context, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o644)
 }
 
-// patch replaces the places in a copy of expr.
-func patch(dir string) error {
+// patch replaces places in copies of files.
+func patch(dir string, places []place) error {
 	for _, p := range places {
 		name := filepath.Join(dir, filepath.FromSlash(p.file))
 		text, err := os.ReadFile(name)
