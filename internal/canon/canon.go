@@ -96,7 +96,7 @@ func (w *Writer) String(s string) *Writer {
 
 func (w *Writer) Int(i int64) *Writer {
 	w.sep()
-	w.buf = strconv.AppendInt(w.buf, i, 10)
+	w.buf = AppendInt(w.buf, i)
 	return w
 }
 

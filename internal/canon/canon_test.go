@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,22 @@ func TestWriterPlacesCommas(t *testing.T) {
 	}
 }
 
+func TestIntegersArePlainDecimal(t *testing.T) {
+	check := func(i int64) {
+		t.Helper()
+		if got, want := string(canon.AppendInt([]byte("x"), i)), "x"+strconv.FormatInt(i, 10); got != want {
+			t.Fatalf("%s, want %s", got, want)
+		}
+	}
+	for _, i := range []int64{math.MinInt64, math.MaxInt64, -1, 1e8 - 1, 1e8, 1e8 + 1, 1 << 32} {
+		check(i)
+	}
+	for i := range int64(100_000) {
+		check(i)
+		check(i * 997)
+	}
+}
+
 // FuzzAppendString: every string has a JSON form that reads back to the same
 // text, bad UTF-8 replaced.
 func FuzzAppendString(f *testing.F) {
@@ -106,7 +123,7 @@ func FuzzAppendTime(f *testing.F) {
 	})
 }
 
-// TestInstantsHaveTheFormOfPackageTime goes through the days of 800 years and through
+// TestInstantsHaveTheFormOfPackageTime goes through the days of 1,200 years and through
 // the seconds of a day.
 func TestInstantsHaveTheFormOfPackageTime(t *testing.T) {
 	check := func(at time.Time) {
@@ -116,12 +133,14 @@ func TestInstantsHaveTheFormOfPackageTime(t *testing.T) {
 			t.Fatalf("%s, want %s", got[1:], want)
 		}
 	}
-	start := time.Date(1800, 1, 1, 0, 0, 0, 0, time.UTC)
-	for day := range 800 * 366 {
-		check(start.AddDate(0, 0, day))
+	for _, year := range []int{0, 1800, 9600} {
+		start := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		for day := range 400*365 + 97 {
+			check(start.AddDate(0, 0, day))
+		}
 	}
 	for second := range 86400 {
-		check(start.Add(time.Duration(second)*time.Second + time.Duration(second%1000)*time.Millisecond))
+		check(time.Date(1800, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(second)*time.Second + time.Duration(second%1000)*time.Millisecond))
 	}
 }
 

@@ -8,3 +8,13 @@ func Decimal(x uint64) uint64 {
 	x = x * (100<<16 + 1) >> 16 & 0x0000ffff0000ffff
 	return x * (10_000<<32 + 1) >> 32
 }
+
+// Digits is Decimal's inverse, for n below 100,000,000: eight digits, the first one lowest.
+func Digits(n uint32) uint64 {
+	// A number is divided into one of its first and one of its last digits, twice.
+	x := uint64(n/10_000) | uint64(n%10_000)<<32
+	high := x * 5243 >> 19 & 0x0000007f0000007f
+	x = high | (x-100*high)<<16
+	high = x * 103 >> 10 & 0x000f000f000f000f
+	return high | (x-10*high)<<8
+}

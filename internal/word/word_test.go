@@ -102,3 +102,44 @@ func TestEqualIsEqual(t *testing.T) {
 		}
 	}
 }
+
+func TestShortTextsHaveNumbersOfTheirOwn(t *testing.T) {
+	texts := map[uint64]string{}
+	var add func(s string)
+	add = func(s string) {
+		x := word.Short(s)
+		if len(s) < 4 || len(s) > 8 || len(s) == 8 && s[7] < ' ' {
+			if x != 0 {
+				t.Fatalf("%q is %#x", s, x)
+			}
+		} else if other, ok := texts[x]; ok || x == 0 {
+			t.Fatalf("%q and %q are %#x", s, other, x)
+		} else {
+			texts[x] = s
+		}
+		if len(s) < 9 {
+			for _, c := range "\x00\x07a\xff" {
+				add(s + string([]byte{byte(c)}))
+			}
+		}
+	}
+	add("")
+	if x := word.Short("lost"); x != 'l'|'o'<<8|'s'<<16|'t'<<24|4<<56 {
+		t.Errorf("%#x", x)
+	}
+}
+
+func TestDigitsAreTheDecimalOnes(t *testing.T) {
+	for n := uint32(0); n < 1e8; n += 1 + n/500 {
+		if back := word.Decimal(word.Digits(n)); back != uint64(n) {
+			t.Fatalf("%d becomes %d", n, back)
+		}
+	}
+	for n := range uint32(10_000) {
+		for _, m := range []uint32{n, n * 10_000, n*10_000 + 9999} {
+			if got, want := word.Digits(m)+0x3030303030303030, word.Load(fmt.Sprintf("%08d", m), 0); got != want {
+				t.Fatalf("%d: %#x, want %#x", m, got, want)
+			}
+		}
+	}
+}
