@@ -55,6 +55,11 @@ func (l *loaded) appendHead(b []byte, d *Decision, ids *identifier) []byte {
 
 // appendTail appends the members from outcome on.
 func (d *Decision) appendTail(b []byte) []byte {
+	return d.appendRest(canon.AppendInt(d.appendVerdict(b), d.Cost))
+}
+
+// appendVerdict appends the members from outcome to the name of the cost.
+func (d *Decision) appendVerdict(b []byte) []byte {
 	b = append(b, outcomeMember(d.Outcome)...)
 	b = canon.AppendString(b, d.ActionCode)
 	b = appendStrings(append(b, `,"reasons":`...), d.Reasons)
@@ -70,7 +75,12 @@ func (d *Decision) appendTail(b []byte) []byte {
 	} else {
 		b = d.appendShortfalls(b)
 	}
-	b = appendLists(append(strconv.AppendInt(b, d.Cost, 10), `,"lists":`...), d.Lists)
+	return b
+}
+
+// appendRest appends what stands behind the cost.
+func (d *Decision) appendRest(b []byte) []byte {
+	b = appendLists(append(b, `,"lists":`...), d.Lists)
 	if d.SystemError {
 		return append(b, `,"system_error":true}`...)
 	}

@@ -40,6 +40,7 @@ type loaded struct {
 	methods  []methodField
 	greens   []green
 	masked   []bool // by field: explanations must not show it
+	spare    atomic.Pointer[joiner]
 }
 
 // green is a fact that green requires.
@@ -175,14 +176,12 @@ func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
 // AppendDecision appends the JSON form of what Decide returns, see Decision.AppendJSON.
 // It takes no memory of its own for most decisions: for those who need the text alone.
 func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
-	l, j := e.live.Load(), takeJoiner()
-	d, whole := l.decideWith(j, &j.draft, ev, now, nil)
-	if !whole {
-		return d.AppendJSON(dst)
+	l := e.live.Load()
+	j := l.takeJoiner()
+	dst, whole := l.appendDecision(j, dst, ev, now)
+	if whole {
+		l.release(j) // not after a panic: what broke is not used again
 	}
-	dst = d.appendTail(l.appendHead(dst, d, &j.ids))
-	j.draft = draft{}
-	j.release()
 	return dst
 }
 
@@ -193,10 +192,10 @@ func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
 }
 
 func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) *Decision {
-	j := takeJoiner()
+	j := l.takeJoiner()
 	d, whole := l.decideWith(j, new(draft), ev, now, late)
 	if whole {
-		j.release() // not after a panic: what broke is not used again
+		l.release(j)
 	}
 	return d
 }
@@ -210,10 +209,23 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 		}
 	}()
 	ev, unfit := l.fit(ev)
+	j.judge(l, ev, now)
 	d = l.begin(m, &j.ids, ev, now)
-	j.loaded, j.ev, j.now, j.man, j.d = l, ev, now, l.pack.Manifest(), d
-	j.joined, d.Reasons, d.StepUp = rules.Green, j.because[:0], j.offered[:0]
+	j.conclude(d, unfit, late)
+	d.keepTexts()
+	return d, true
+}
+
+// judge runs the pack, the first half of a decision.
+func (j *joiner) judge(l *loaded, ev *Event, now time.Time) {
+	j.loaded, j.ev, j.now, j.man = l, ev, now, l.pack.Manifest()
 	l.pack.RunInto(&j.run, ev.Facts, now)
+}
+
+// conclude joins what was found into d, the second half.
+func (j *joiner) conclude(d *Decision, unfit, late []Degradation) {
+	j.d, j.joined = d, rules.Green
+	d.Reasons, d.StepUp = j.because[:0], j.offered[:0]
 	j.guards()
 	j.hits()
 	j.walletFloor()
@@ -223,10 +235,6 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 	j.finish()
 	j.provisioning()
 	j.because, j.offered = d.Reasons, d.StepUp
-	if m != &j.draft {
-		d.keepTexts()
-	}
-	return d, true
 }
 
 // draft is a decision and the memory of its id and of most of its hits and guards, in one
@@ -243,11 +251,16 @@ func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Dec
 	d := &m.Decision
 	d.Now = now.UTC().Round(0)
 	d.Rules, d.Guards = m.rules[:0], m.guards[:0]
-	if l.on.id >= 0 {
-		d.EventID, _ = ev.StringAt(l.on.id)
-	}
-	d.ID = ids.write(&m.id, &l.ids, d.EventID, d.Now)
+	l.identify(m, ids, ev, d.Now)
 	return d
+}
+
+// identify gives the decision in m its event's id and its own.
+func (l *loaded) identify(m *draft, ids *identifier, ev *Event, now time.Time) {
+	if l.on.id >= 0 {
+		m.EventID, _ = ev.StringAt(l.on.id)
+	}
+	m.ID = ids.write(&m.id, &l.ids, m.EventID, now)
 }
 
 // keepTexts moves the texts of a decision that outlives its joiner into memory of their

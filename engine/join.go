@@ -4,10 +4,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -72,7 +72,8 @@ type joiner struct {
 	own    []string
 	action uint8 // bit i: a red asked for redActions[i]
 	ids    identifier
-	draft  draft // of a decision that nobody will hold
+	draft  draft         // of a decision that nobody will hold
+	texts  *recollection // of decisions of the one pack that it is for; nil where none are kept
 
 	// Texts of the decision: missing facts and unjudged rules, reasons, channels.
 	names, because, offered []string
@@ -81,22 +82,22 @@ type joiner struct {
 // joiners keeps the memory of joiners for reuse; nothing of an event stays in it.
 var joiners = sync.Pool{New: func() any { return new(joiner) }}
 
-// spare is the joiner that a module of WASM, which has one thread, takes again: a pool
-// costs it more than the joiner does. Natively threads would contend for it.
-var spare atomic.Pointer[joiner]
-
+// hasSpare: a module of WASM, which has one thread, keeps one joiner for each pack, and
+// what was said with it. A pool costs it more than the joiner does; natively threads would
+// contend for it.
 const hasSpare = runtime.GOARCH == "wasm"
 
-func takeJoiner() *joiner {
-	if hasSpare {
-		if j := spare.Swap(nil); j != nil {
-			return j
-		}
+func (l *loaded) takeJoiner() *joiner {
+	if !hasSpare {
+		return joiners.Get().(*joiner)
 	}
-	return joiners.Get().(*joiner)
+	if j := l.spare.Swap(nil); j != nil {
+		return j
+	}
+	return &joiner{texts: new(recollection)}
 }
 
-func (j *joiner) release() {
+func (l *loaded) release(j *joiner) {
 	clear(j.parts)
 	clear(j.own)
 	clear(j.names)
@@ -107,7 +108,7 @@ func (j *joiner) release() {
 	j.because, j.offered = j.because[:0], j.offered[:0]
 	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
 	if hasSpare {
-		spare.Store(j)
+		l.spare.Store(j)
 		return
 	}
 	joiners.Put(j)
@@ -146,12 +147,27 @@ func (j *joiner) guards() {
 	if j.text(j.on.cardStage) == "blocked" {
 		j.guard(Guard{"card_stage:blocked", rules.Red, actionDecline})
 	}
-	if j.on.cardExpired >= 0 {
-		if expired, _ := j.ev.BoolAt(j.on.cardExpired); expired {
-			j.guard(Guard{"card_expired", rules.Red, "54"})
-		}
+	if j.expired() {
+		j.guard(Guard{"card_expired", rules.Red, "54"})
 	}
 	j.killed()
+}
+
+func (j *joiner) expired() bool {
+	if j.on.cardExpired < 0 {
+		return false
+	}
+	expired, _ := j.ev.BoolAt(j.on.cardExpired)
+	return expired
+}
+
+// cardFails tells whether guards finds something in the card's own state.
+func (j *joiner) cardFails() bool {
+	switch word.Short(j.text(j.on.cardStatus)) {
+	case isLost, isDamaged, isUnknown:
+		return true
+	}
+	return word.Short(j.text(j.on.cardStage)) == isBlocked || j.expired()
 }
 
 func (j *joiner) guard(g Guard) {
@@ -164,6 +180,19 @@ func (j *joiner) guard(g Guard) {
 		j.redAction(g.ActionCode)
 	}
 }
+
+// Texts that the engine itself looks for, see word.Short.
+const (
+	isLost     = 'l' | 'o'<<8 | 's'<<16 | 't'<<24 | 4<<56
+	isNone     = 'n' | 'o'<<8 | 'n'<<16 | 'e'<<24 | 4<<56
+	isDamaged  = 'd' | 'a'<<8 | 'm'<<16 | 'a'<<24 | 'g'<<32 | 'e'<<40 | 'd'<<48 | 7<<56
+	isUnknown  = 'u' | 'n'<<8 | 'k'<<16 | 'n'<<24 | 'o'<<32 | 'w'<<40 | 'n'<<48 | 7<<56
+	isBlocked  = 'b' | 'l'<<8 | 'o'<<16 | 'c'<<24 | 'k'<<32 | 'e'<<40 | 'd'<<48 | 7<<56
+	isApprove  = 'a' | 'p'<<8 | 'p'<<16 | 'r'<<24 | 'o'<<32 | 'v'<<40 | 'e'<<48 | 7<<56
+	isDecline  = 'd' | 'e'<<8 | 'c'<<16 | 'l'<<24 | 'i'<<32 | 'n'<<40 | 'e'<<48 | 7<<56
+	isStepUp   = 's' | 't'<<8 | 'e'<<16 | 'p'<<24 | '_'<<32 | 'u'<<40 | 'p'<<48 | 7<<56
+	isMerchant = 'm' | 'e'<<8 | 'r'<<16 | 'c'<<24 | 'h'<<32 | 'a'<<40 | 'n'<<48 | 't'<<56
+)
 
 // text is not inlined: six places call it once a decision, and the length of code that
 // runs once counts for more than the calls.
@@ -253,30 +282,33 @@ func (j *joiner) score() {
 // a wallet token it is yellow, and so is a value that we do not know. A token
 // whose channel is not known counts as a wallet token.
 func (j *joiner) walletFloor() {
-	if j.on.walletRecommendation < 0 {
-		return
+	if j.d.Floor = j.floor(); j.d.Floor != rules.Green {
+		j.join(j.d.Floor, kindFloor, ReasonWalletFloor)
 	}
-	switch j.text(j.on.walletRecommendation) {
-	case "approve":
-	case "decline":
-		j.d.Floor = rules.Red
-	case "step_up":
-		j.d.Floor = rules.Yellow
-	case "none":
+}
+
+func (j *joiner) floor() rules.Outcome {
+	if j.on.walletRecommendation < 0 {
+		return rules.Green
+	}
+	switch word.Short(j.text(j.on.walletRecommendation)) {
+	case isApprove:
+		return rules.Green
+	case isDecline:
+		return rules.Red
+	case isStepUp:
+		return rules.Yellow
+	case isNone:
 		// Before a payload there is no token, so no wallet has spoken: whoever asks says
 		// so. That nothing is said at all stays yellow, or a decline could be taken away.
 		if j.text(j.on.kind) == eventProvision {
-			break
-		}
-		fallthrough
-	default:
-		if j.text(j.on.tokenChannel) != "merchant" {
-			j.d.Floor = rules.Yellow
+			return rules.Green
 		}
 	}
-	if j.d.Floor != rules.Green {
-		j.join(j.d.Floor, kindFloor, ReasonWalletFloor)
+	if word.Short(j.text(j.on.tokenChannel)) == isMerchant {
+		return rules.Green
 	}
+	return rules.Yellow
 }
 
 // failures joins on_error for whatever could not be done.
