@@ -181,10 +181,17 @@ func shrink(file []byte, fast, packed bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := straighten(m, t, fast); err != nil {
+	points, err := straighten(m, t, fast)
+	if err != nil {
 		return nil, err
 	}
 	if err := t.dropLines(); err != nil {
+		return nil, err
+	}
+	if err := t.narrow(points); err != nil {
+		return nil, err
+	}
+	if err := t.dropData(memory); err != nil {
 		return nil, err
 	}
 	if packed {

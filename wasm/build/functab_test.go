@@ -64,6 +64,17 @@ func TestRuntimeUnpacksTheTableOfFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := names(t, tab)
+	m, err := wasmfile.Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	points, err := straighten(m, tab, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tab.narrow(points); err != nil {
+		t.Fatal(err)
+	}
 	module, err := shrink(file, true, true)
 	if err != nil {
 		t.Fatal(err)

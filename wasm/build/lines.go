@@ -34,8 +34,9 @@ const (
 	argsLive    = 3
 )
 
-// Data of a function that only stack traces read; absent is the number that says so.
-var traceData = [...]int{3, 5, 6} // functions that were inlined; arguments; which of those are live
+// Data of a function that only stack traces and traces of the scheduler read; absent is the
+// number that says so.
+var traceData = [...]int{3, 5, 6, 7} // functions that were inlined; arguments; which of those are live; what is wrapped
 
 const absentData = 1<<32 - 1
 

@@ -38,11 +38,14 @@ var noReturn = []string{
 // straighten gives functions of Go's form straight jumps and, where fast is worth a hundredth
 // of the module's size, keeps addresses, but for those that were written in
 // assembly: the runtime enters some of them at places of its own choice.
-func straighten(m *wasmfile.Module, t *table, fast bool) error {
+//
+// It returns where the runtime may ask for values by instruction, by function.
+func straighten(m *wasmfile.Module, t *table, fast bool) (points map[int][]uint32, err error) {
 	known, err := t.traits()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	points = map[int][]uint32{}
 	ends, imports := map[int64]bool{}, int64(m.ImportedCount(wasmfile.Func))
 	for i, k := range known {
 		if k.noReturn {
@@ -52,20 +55,39 @@ func straighten(m *wasmfile.Module, t *table, fast bool) error {
 	for i, body := range m.Bodies {
 		k, ok := known[i]
 		if !ok {
-			return fmt.Errorf("%w: function %d does not stand in its table", ErrLink, i)
+			return nil, fmt.Errorf("%w: function %d does not stand in its table", ErrLink, i)
 		}
 		c, err := wasmfile.DecodeCode(body)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !k.assembly {
+			points[i] = asked(c.Instrs, firstPC+int64(i), k.deferReturn)
 			if err := straight(c, firstPC+int64(i), k.deferReturn, ends, fast); err != nil {
-				return fmt.Errorf("%w (function %d)", err, i)
+				return nil, fmt.Errorf("%w (function %d)", err, i)
 			}
 		}
 		m.Bodies[i] = c.Encode()
 	}
-	return nil
+	return points, nil
+}
+
+// asked returns, in order, where the runtime may ask for values: at a function's beginning,
+// its return addresses, the instructions before them, and beside the call that runs what was
+// deferred.
+func asked(instrs []wasmfile.Instr, self int64, deferReturn uint32) []uint32 {
+	points := []uint32{0}
+	if deferReturn != 0 {
+		points = append(points, deferReturn-1, deferReturn, deferReturn+1)
+	}
+	for _, in := range instrs {
+		if in.Op == wasmfile.OpI64Number && in.N>>16 == self {
+			at := uint32(in.N & 0xffff)
+			points = append(points, at, max(at, 1)-1)
+		}
+	}
+	slices.Sort(points)
+	return slices.Compact(points)
 }
 
 // straight writes one function anew: of self in the upper bits of its return addresses. The
