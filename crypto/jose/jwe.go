@@ -80,17 +80,14 @@ func ParseJWEUpTo(token string, limit int) (JWE, error) {
 	if dots[0] > MaxTokenBytes {
 		return JWE{}, malformed("header is longer than 16 KiB")
 	}
-	scratch := tokens.Get().(*[]byte)
-	defer keepToken(scratch)
-	*scratch = append((*scratch)[:0], token...)
 	e := JWE{segment: token[:dots[0]]}
-	if err := e.decode(*scratch, dots); err != nil {
+	if err := e.decode(token, dots); err != nil {
 		return JWE{}, err
 	}
 	return e, nil
 }
 
-func (e *JWE) decode(token []byte, dots [4]int) error {
+func (e *JWE) decode(token string, dots [4]int) error {
 	// One buffer holds all parts, so that the tag stands behind the ciphertext.
 	buf := make([]byte, 0, base64url.Len(len(token))+16)
 	var ends [5]int

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/issuant/issuant/crypto/secret"
 	"github.com/issuant/issuant/internal/accel"
@@ -82,10 +83,7 @@ func (h *Headers) ParseInto(dst *JWS, token string) error {
 	if last != nil && last.segment == j.segment() {
 		j.take(last)
 	}
-	scratch := tokens.Get().(*[]byte)
-	defer keepToken(scratch)
-	*scratch = append((*scratch)[:0], token...)
-	return j.decode(*scratch)
+	return j.decode(token)
 }
 
 // take is for a token whose header is the one that is remembered.
@@ -117,7 +115,7 @@ func (j *JWS) segment() string { return j.token[:j.dots[0]] }
 // lost.
 func (j *JWS) Use(memory []byte) { *j = JWS{decoded: memory[:0]} }
 
-func (j *JWS) decode(token []byte) error {
+func (j *JWS) decode(token string) error {
 	// One buffer holds all decoded parts.
 	buf := slices.Grow(j.decoded, base64url.Len(len(token))+8)
 	var ok bool
@@ -161,10 +159,10 @@ func (j *JWS) VerifyRS256(key crypto.PublicKey) (payload []byte, err error) {
 	} else if asked {
 		return j.payload, nil
 	}
-	scratch := tokens.Get().(*[]byte)
-	defer keepToken(scratch)
-	input, room := j.input(scratch)
-	if err := verifyRSA(pub, crypto.SHA256, nil, input, room, j.signature); err != nil {
+	room := tokens.Get().(*[]byte)
+	defer keepToken(room)
+	*room = slices.Grow((*room)[:0], maxDigest)
+	if err := verifyRSA(pub, crypto.SHA256, nil, j.input(), *room, j.signature); err != nil {
 		return nil, err
 	}
 	return j.payload, nil
@@ -188,13 +186,8 @@ func askHost(pub *rsa.PublicKey, h crypto.Hash, pss bool, input string, sig []by
 
 var errSignatureSize = &Error{ErrSignature, "signature is not as long as the modulus"}
 
-// input writes the signing input as received into buf, and returns it with room for a
-// digest behind it.
-func (j *JWS) input(buf *[]byte) (input, room []byte) {
-	n := j.dots[1]
-	*buf = slices.Grow(append((*buf)[:0], j.token[:n]...), maxDigest)
-	return (*buf)[:n:n], (*buf)[n:n]
-}
+// input is the signing input as received: a view of a text, which nothing may write to.
+func (j *JWS) input() []byte { return unsafe.Slice(unsafe.StringData(j.token), j.dots[1]) }
 
 // Verify checks the signature over the signing input as it was received and
 // returns the payload, which lives as long as the JWS and must not be changed. alg
@@ -209,10 +202,10 @@ func (j *JWS) Verify(alg string, key any) (payload []byte, err error) {
 	if err := s.check(key); err != nil {
 		return nil, err
 	}
-	scratch := tokens.Get().(*[]byte)
-	defer keepToken(scratch)
-	input, room := j.input(scratch)
-	if err := s.verify(key, input, room, j.signature); err != nil {
+	room := tokens.Get().(*[]byte)
+	defer keepToken(room)
+	*room = slices.Grow((*room)[:0], maxDigest)
+	if err := s.verify(key, j.input(), *room, j.signature); err != nil {
 		return nil, err
 	}
 	return j.payload, nil

@@ -172,10 +172,10 @@ func jwsDecode(m api.Memory, s []uint64) uint64 {
 	}
 	binary.LittleEndian.PutUint32(out, uint32(dot))
 	// What is taken is exactly as long as there is room for it.
-	if _, ok = base64url.Append(out[4:4:n], payload); !ok {
+	if _, ok = base64url.AppendBytes(out[4:4:n], payload); !ok {
 		return abi.HostRefused
 	}
-	if _, ok = base64url.Append(out[n:n], signature); !ok {
+	if _, ok = base64url.AppendBytes(out[n:n], signature); !ok {
 		return abi.HostRefused
 	}
 	return abi.HostDone
