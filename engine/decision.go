@@ -51,6 +51,7 @@ type Decision struct {
 	// provision is what a Granter goes by: the engine alone sets it, so that a Decision
 	// that was put together by hand, or changed afterwards, permits nothing more.
 	provision *provisioning
+	written   *written // nil for a Decision that was put together by hand
 }
 
 // RuleHit is one rule that hit.

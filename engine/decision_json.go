@@ -53,6 +53,27 @@ func (l *loaded) appendHead(b []byte, d *Decision, ids *identifier) []byte {
 	return append(b, ids.now...)
 }
 
+// written are texts that all decisions of a pack, and their records, have in common: half
+// of a usual record.
+type written struct {
+	packID string
+	names  []ListDigest
+	record string // the members pack_id and lists of a record
+	lists  string // the end of it: the lists alone
+}
+
+func writtenOf(d *Decision) *written {
+	b := append(appendText(nil, `,"pack_id":`, d.PackID), `,"lists":`...)
+	n := len(b)
+	record := string(appendLists(b, d.Lists))
+	return &written{d.PackID, d.Lists, record, record[n:]}
+}
+
+// has tells whether w says this, and nobody has put other lists in their place.
+func (w *written) has(packID string, lists []ListDigest) bool {
+	return w != nil && packID == w.packID && len(lists) == len(w.names) && (len(lists) == 0 || &lists[0] == &w.names[0])
+}
+
 // appendTail appends the members from outcome on.
 func (d *Decision) appendTail(b []byte) []byte {
 	return d.appendRest(canon.AppendInt(d.appendVerdict(b), d.Cost))
@@ -80,7 +101,12 @@ func (d *Decision) appendVerdict(b []byte) []byte {
 
 // appendRest appends what stands behind the cost.
 func (d *Decision) appendRest(b []byte) []byte {
-	b = appendLists(append(b, `,"lists":`...), d.Lists)
+	b = append(b, `,"lists":`...)
+	if w := d.written; w.has(d.PackID, d.Lists) {
+		b = append(b, w.lists...)
+	} else {
+		b = appendLists(b, d.Lists)
+	}
 	if d.SystemError {
 		return append(b, `,"system_error":true}`...)
 	}

@@ -149,6 +149,7 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 		d.Lists = append(d.Lists, ListDigest{list.Name(), list.Digest()})
 	}
 	d.Lists = slices.Clip(append(d.Lists, k.digests()...))
+	d.written = writtenOf(d)
 	for _, i := range p.GreenRequires() {
 		l.greens = append(l.greens, green{i, s.Field(i).Name})
 	}

@@ -54,6 +54,8 @@ type Record struct {
 	// Sealed is what it takes to decide again, sealed to an auditor; "" when nothing
 	// was decided or nobody asked for it. See GateOptions.SealEvidence.
 	Sealed string
+
+	written *written // nil for a Record that was put together by hand
 }
 
 // Card names the card of a record: by Ref, or by BIN and Last4, never by both.
@@ -95,7 +97,7 @@ func digits(s string, least, most int) bool {
 func (r *Record) decided(d *Decision) {
 	r.Decided, r.EventID, r.DecisionID, r.PackID = true, d.EventID, d.ID, d.PackID
 	r.Outcome, r.ActionCode, r.Rules, r.Reasons = d.Outcome, d.ActionCode, d.Rules, d.Reasons
-	r.Degraded, r.Shadow, r.Cost, r.Lists = d.Degraded, d.Shadow, d.Cost, d.Lists
+	r.Degraded, r.Shadow, r.Cost, r.Lists, r.written = d.Degraded, d.Shadow, d.Cost, d.Lists, d.written
 }
 
 // appendLine appends the record as one canonical JSON object, without newline. Its
@@ -114,8 +116,11 @@ func (r *Record) appendLine(dst []byte, seq uint64, prev string) []byte {
 	b = canon.AppendString(append(b, `,"counterpart":`...), r.Counterpart)
 	b = appendText(b, `,"event_id":`, r.EventID)
 	b = appendText(b, `,"decision_id":`, r.DecisionID)
-	b = appendText(b, `,"pack_id":`, r.PackID)
-	b = appendLists(append(b, `,"lists":`...), r.Lists)
+	if w := r.written; w.has(r.PackID, r.Lists) {
+		b = append(b, w.record...)
+	} else {
+		b = appendLists(append(appendText(b, `,"pack_id":`, r.PackID), `,"lists":`...), r.Lists)
+	}
 	outcome := `,"outcome":null,"action_code":`
 	if r.Decided {
 		outcome = outcomeMember(r.Outcome)

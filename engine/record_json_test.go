@@ -95,3 +95,34 @@ func TestRecordsAreWrittenAsMemberByMember(t *testing.T) {
 	}
 	aloneAndTogether(sets, check)
 }
+
+// TestWhatThePackSaysIsWrittenAsMemberByMember: texts that are written once for a pack
+// stand in records and decisions as long as nobody has put others in their place.
+func TestWhatThePackSaysIsWrittenAsMemberByMember(t *testing.T) {
+	e := newPacker().engine(t)
+	if err := e.SwapKill(killList(t, KillBIN, rules.ListEntry{Value: "411111"}), killList(t, KillCard, rules.ListEntry{Value: "k1:x"})); err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(*Decision){
+		"as it is":       func(*Decision) {},
+		"no lists":       func(d *Decision) { d.Lists = nil },
+		"one list less":  func(d *Decision) { d.Lists = d.Lists[1:] },
+		"one at the end": func(d *Decision) { d.Lists = d.Lists[:1] },
+		"others":         func(d *Decision) { d.Lists = []ListDigest{{"a", "0"}, {"b", "1"}} },
+		"another pack":   func(d *Decision) { d.PackID = "p" },
+	} {
+		d := e.Decide(event(t), testNow)
+		if len(d.Lists) != 2 {
+			t.Fatal(d.Lists)
+		}
+		change(d)
+		if got, want := string(d.AppendJSON(nil)), memberwise(d); got != want {
+			t.Errorf("%s: decision\n%s\nwant\n%s", what, got, want)
+		}
+		r := new(Record)
+		r.decided(d)
+		if got, err := r.AppendLine(nil, Chain{}); err != nil || string(got) != memberwiseLine(r, Chain{}) {
+			t.Errorf("%s: record\n%s, %v\nwant\n%s", what, got, err, memberwiseLine(r, Chain{}))
+		}
+	}
+}
