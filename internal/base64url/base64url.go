@@ -42,20 +42,25 @@ func Len(n int) int { return n/4*3 + n%4*6/8 }
 func Append(dst []byte, text string) (out []byte, ok bool) {
 	n, size := len(dst), Len(len(text))
 	out = slices.Grow(dst, size)[:n+size]
-	b, i, seen := out[n:], 0, uint32(0)
-	for ; len(text)-i >= 8; i += 8 {
-		x := word.Load(text, i)
-		y := bits[0][byte(x)] | bits[1][byte(x>>8)] | bits[2][byte(x>>16)] | bits[3][byte(x>>24)]
-		z := bits[0][byte(x>>32)] | bits[1][byte(x>>40)] | bits[2][byte(x>>48)] | bits[3][x>>56]
-		seen |= y | z
-		binary.BigEndian.PutUint32(b, y<<8|z>>16)
-		binary.BigEndian.PutUint16(b[4:], uint16(z))
-		b = b[6:]
-	}
-	if seen |= tail(b, text[i:]); seen&foreign != 0 {
+	whole := len(text) / 8
+	if (eights(out[n:], text, &bits)|tail(out[n+6*whole:], text[8*whole:]))&foreign != 0 {
 		return dst, false
 	}
 	return out, true
+}
+
+// eights writes the bytes of all whole eight characters into b, and returns what it saw.
+func eights(b []byte, text string, t *[4][256]uint32) (seen uint32) {
+	for i, k := 0, 0; i+8 <= len(text); i, k = i+8, k+6 {
+		x := word.Load(text, i)
+		y := t[0][byte(x)] | t[1][byte(x>>8)] | t[2][byte(x>>16)] | t[3][byte(x>>24)]
+		z := t[0][byte(x>>32)] | t[1][byte(x>>40)] | t[2][byte(x>>48)] | t[3][x>>56]
+		seen |= y | z
+		six := b[k : k+6]
+		binary.BigEndian.PutUint32(six, y<<8|z>>16)
+		binary.BigEndian.PutUint16(six[4:], uint16(z))
+	}
+	return seen
 }
 
 // AppendBytes is Append for a text in bytes, which must not change meanwhile.
