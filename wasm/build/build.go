@@ -98,6 +98,9 @@ func (o Options) link(ctx context.Context) (file []byte, version string, err err
 	for _, pkg := range o.called() {
 		args = append(args, "-gcflags="+pkg+"=-l")
 	}
+	for _, pkg := range o.inlined() {
+		args = append(args, "-gcflags="+pkg+"=")
+	}
 	if _, err := o.run(ctx, append(args, "./wasm/guest")...); err != nil {
 		return nil, "", err
 	}
@@ -114,6 +117,15 @@ func (o *Options) called() []string {
 		return nil // it is for speed, and no bound is on its size
 	}
 	return quiet
+}
+
+// inlined are packages that are not among those that are called after all: where what is
+// inlined is mostly nothing, or less than a call.
+func (o *Options) inlined() []string {
+	if o.Flavour == abi.FlavourFull {
+		return []string{"runtime", "internal/...", "sync/...", "unicode/utf8", "math/bits", "cmp"}
+	}
+	return nil
 }
 
 // quiet are packages whose functions are not inlined: what runs once, seldom, or where

@@ -240,7 +240,7 @@ func compareManifest(t *testing.T, r *build.Result, flavour string, accelerated 
 // maxBytes bounds the modules before compression. Compressed with brotli they are a fifth
 // to a sixth of it; make wasm weighs that. What breaks a bound is nearly
 // always a new import.
-var maxBytes = map[string]int{abi.FlavourVerify: 3_800_000, abi.FlavourDecide: 5_500_000, abi.FlavourFull: 10_500_000}
+var maxBytes = map[string]int{abi.FlavourVerify: 3_400_000, abi.FlavourDecide: 5_000_000, abi.FlavourFull: 9_800_000}
 
 func TestModulesStaySmall(t *testing.T) {
 	for flavour, most := range maxBytes {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,10 +18,50 @@ var overlay embed.FS
 // standard are the places of Go's library that a module is linked with in another form,
 // where the Go command is GoVersion: how the runtime finds a function by a program counter.
 var standard = []place{
-	{"runtime/symtab.go", "	hdr := datap.pcHeader\n	if hdr.magic", "	unpackFuncs(datap)\n	hdr := datap.pcHeader\n	if hdr.magic"},
+	{"runtime/symtab.go", "	hdr := datap.pcHeader\n	if hdr.magic", "	unpackFuncs(datap)\n	return\n	hdr := datap.pcHeader\n	if hdr.magic"},
 	{"runtime/symtab.go", "	ffb := (*findfuncbucket)(add(unsafe.Pointer(datap.findfunctab), b*unsafe.Sizeof(findfuncbucket{})))\n", "	_, _ = b, i\n"},
 	{"runtime/symtab.go", "	idx := ffb.idx + uint32(ffb.subbuckets[i])\n", "	idx := pcOff - uint32(datap.minpc>>16)\n"},
 	{"runtime/symtab.go", "	return gostringnocopy(&md.funcnametab[nameOff])\n", "	return md.packedName(nameOff)\n"},
+}
+
+// idle are functions of the runtime that do nothing in a module, since nothing asks for what
+// they do: traces of the scheduler, metrics, profiles, looks for leaks, checks of the runtime's
+// own data, memory given back to an operating system, calls to C. What stands behind each is
+// what it answers.
+var idle = []struct{ file, function, answer string }{
+	{"runtime/malloc.go", "profilealloc(mp *m, x unsafe.Pointer, size uintptr)", ""},
+	{"runtime/mcheckmark.go", "runCheckmark(prepareRootSet func(*gcWork))", ""},
+	{"runtime/mcheckmark.go", "checkFinalizersAndCleanups()", ""},
+	{"runtime/metrics.go", "godebug_registerMetric(name string, read func() uint64)", ""},
+	{"runtime/mgc.go", "findGoroutineLeaks() bool", "true"},
+	{"runtime/mgcmark.go", "gcDumpObject(label string, obj, off uintptr)", ""},
+	{"runtime/mgcmark_greenteagc.go", "dumpScanStats()", ""},
+	{"runtime/mgcscavenge.go", "(p *pageAlloc) scavenge(nbytes uintptr, shouldStop func() bool, force bool) uintptr", "0"},
+	{"runtime/mprof.go", "blockevent(cycles int64, skip int)", ""},
+	{"runtime/mprof.go", "mutexevent(cycles int64, skip int)", ""},
+	{"runtime/mprof.go", "tryRecordGoroutineProfile(gp1 *g, pcbuf []uintptr, yield func())", ""},
+	{"runtime/proc.go", "defaultGOMAXPROCSUpdateEnable()", ""},
+	{"runtime/proc.go", "schedtrace(detailed bool)", ""},
+	{"runtime/runtime1.go", "check()", ""},
+	{"runtime/traceback.go", "callCgoSymbolizer(arg *cgoSymbolizerArg)", ""},
+	{"runtime/traceback.go", "cgoContextPCs(ctxt uintptr, buf []uintptr)", ""},
+	{"runtime/traceback.go", "tracebackHexdump(stk stack, frame *stkframe, bad uintptr)", ""},
+	{"runtime/traceback.go", "printArgs(f funcInfo, argp unsafe.Pointer, pc uintptr)", ""},
+	{"runtime/traceruntime.go", "traceEnabled() bool", "false"},
+	{"runtime/traceruntime.go", "traceAllocFreeEnabled() bool", "false"},
+	{"runtime/traceruntime.go", "traceShuttingDown() bool", "false"},
+	{"runtime/traceruntime.go", "(tl traceLocker) ok() bool", "false"},
+	{"runtime/type.go", "typelinksinit()", ""}, // it compares the types of more than one module
+}
+
+// standardPlaces are all places of Go's library that become other ones.
+func standardPlaces() []place {
+	list := slices.Clone(standard)
+	for _, f := range idle {
+		line := "\nfunc " + f.function + " {\n"
+		list = append(list, place{f.file, line, line + "\treturn " + f.answer + "\n"})
+	}
+	return list
 }
 
 // prepareStandard writes the files that the Go command is to read in place of its own, and
@@ -40,7 +81,11 @@ func (o *Options) prepareStandard(ctx context.Context, dir string) (list string,
 		}
 		return os.WriteFile(name, text, 0o644)
 	}
-	for _, p := range standard {
+	all := standardPlaces()
+	for _, p := range all {
+		if _, ok := replace[filepath.Join(source, filepath.FromSlash(p.file))]; ok {
+			continue
+		}
 		text, err := os.ReadFile(filepath.Join(source, filepath.FromSlash(p.file)))
 		if err != nil {
 			return "", err
@@ -49,7 +94,7 @@ func (o *Options) prepareStandard(ctx context.Context, dir string) (list string,
 			return "", err
 		}
 	}
-	if err := patch(dir, standard); err != nil {
+	if err := patch(dir, all); err != nil {
 		return "", err
 	}
 	text, err := overlay.ReadFile("overlay/functab.go")
