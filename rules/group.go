@@ -16,17 +16,13 @@ type group struct {
 	open    []uint64 // members that must be told when they are unknown; nil when there is none
 }
 
-// entry is one slot of a group: which members pass in each of its cells. A look-up
-// reads one span, and for cells in which none passes no more than that.
+// entry is one slot of a group: which members pass in each of its cells.
 type entry struct {
 	slot    int32
 	list    listTest
-	unknown bool   // an absent slot leaves every member open; else absent tells
-	cells   []span // by cell; nil where that would be too large a table
+	unknown bool // an absent slot leaves every member open; else absent tells
 	lists   []uint16
 	words   []uint64
-
-	// What cells is made of:
 	absent  span
 	regions []span // by region of the slot
 	points  []int32
@@ -39,23 +35,20 @@ type span struct {
 	n    int32 // how many of lists; 0: the empty set; bitmap: a bitmap in words
 }
 
-const (
-	bitmap  = -1
-	unknown = -2 // all that must be told when they are unknown
-)
+const bitmap = -1
 
-// set is a set of members: a sorted list while they are few, else a bitmap.
-type set struct {
+// listed is what a span stands for: a sorted list while the members are few, else a bitmap.
+type listed struct {
 	list []uint16
 	bits []uint64
 }
 
 // open returns the members of a span that is not empty.
-func (e *entry) open(s span, words int) set {
+func (e *entry) open(s span, words int) listed {
 	if s.n == bitmap {
-		return set{bits: e.words[s.from : int(s.from)+words]}
+		return listed{bits: e.words[s.from : int(s.from)+words]}
 	}
-	return set{list: e.lists[s.from : int(s.from)+int(s.n)]}
+	return listed{list: e.lists[s.from : int(s.from)+int(s.n)]}
 }
 
 // keep adds a bitmap in the shorter form.
@@ -104,10 +97,6 @@ func (b *indexer) group(list []int) {
 		g.entries = append(g.entries, newEntry(&b.x.slots[first.tests[k].slot], tests, g.words))
 	}
 	g.entries = ordered(g.entries, b.x, g.words)
-	for i := range g.entries {
-		e := &g.entries[i]
-		e.fill(&b.x.slots[e.slot], g.open != nil)
-	}
 	b.x.groups = append(b.x.groups, g)
 }
 
@@ -244,39 +233,8 @@ func (e *entry) except(s *slotIndex, tests []*test, in []uint64) {
 	}
 }
 
-// fill makes the table by cells, where it is not much larger than what it is made of.
-// open tells whether the group has members that must be told when they are unknown.
-func (e *entry) fill(s *slotIndex, open bool) {
-	if len(s.places) > 4*(len(e.points)+len(e.regions))+64 {
-		return
-	}
-	e.cells = make([]span, s.cells())
-	e.cells[absentCell] = e.missing(open)
-	for c := firstCell; c < int32(len(e.cells)); c++ {
-		_, region := s.place(c)
-		e.cells[c] = e.regions[region]
-	}
-	for i, p := range e.points {
-		e.cells[firstCell+p] = e.at[i]
-	}
-}
-
-// missing is the span of an absent value.
-func (e *entry) missing(open bool) span {
-	switch {
-	case !e.unknown:
-		return e.absent
-	case open:
-		return span{n: unknown}
-	}
-	return span{}
-}
-
 // find returns the members that pass in a cell of a value.
 func (e *entry) find(s *slotIndex, c int32) span {
-	if e.cells != nil {
-		return e.cells[c]
-	}
 	point, region := s.place(c)
 	if point >= 0 {
 		if i, ok := slices.BinarySearch(e.points, point); ok {
@@ -284,142 +242,4 @@ func (e *entry) find(s *slotIndex, c int32) span {
 		}
 	}
 	return e.regions[region]
-}
-
-// look finds the members of the group that an event leaves standing.
-func (g *group) look(st *lookup) {
-	open, begun := false, false
-	var left set
-	for i := range g.entries {
-		e := &g.entries[i]
-		c := st.cell(e.slot)
-		s, found := set{}, span{}
-		if e.list != noList && c != absentCell {
-			s = e.items(st, g.words)
-		} else if found = e.lookAt(st, c, g.open != nil); found.n == 0 {
-			return
-		} else if found.n == unknown {
-			open = true
-			continue
-		} else {
-			s = e.open(found, g.words)
-		}
-		if begun {
-			s = st.meet(left, s)
-		}
-		if begun, left = true, s; len(s.list)+len(s.bits) == 0 {
-			return
-		}
-	}
-	g.tell(left, open, begun, st)
-}
-
-// lookAt is find, for an absent value too.
-func (e *entry) lookAt(st *lookup, c int32, open bool) span {
-	switch {
-	case e.cells != nil:
-		return e.cells[c]
-	case c == absentCell:
-		return e.missing(open)
-	}
-	return e.find(&st.slots[e.slot], c)
-}
-
-// tell notes members that passed everywhere, or that are unknown and must be told: all
-// of those if no entry has begun to tell members apart.
-func (g *group) tell(left set, open, begun bool, st *lookup) {
-	if !begun {
-		left.bits = g.open
-	}
-	for _, i := range left.list {
-		if !open || g.open[i>>6]>>(i&63)&1 != 0 {
-			st.found.note(g.claims[i], open)
-		}
-	}
-	for w, x := range left.bits {
-		if rest := len(g.claims) - w<<6; rest < 64 { // beyond are no members
-			x &= 1<<rest - 1
-		}
-		if open {
-			x &= g.open[w]
-		}
-		for ; x != 0; x &= x - 1 {
-			st.found.note(g.claims[w<<6+bits.TrailingZeros64(x)], open)
-		}
-	}
-}
-
-// meet returns the members of both of two sets, in memory that the first may have been
-// returned in; neither a list nor a bitmap when there is none.
-func (st *state) meet(s, t set) set {
-	switch {
-	case s.bits == nil:
-		return set{list: t.among(s.list, st.kept)}
-	case t.bits == nil:
-		return set{list: s.among(t.list, st.kept)}
-	}
-	both, some := st.met[:len(s.bits)], uint64(0)
-	for w, x := range s.bits {
-		x &= t.bits[w]
-		both[w] = x
-		some |= x
-	}
-	if some == 0 {
-		return set{}
-	}
-	return set{bits: both}
-}
-
-// among writes those of a list that are in the set to dst, which may be the list's own
-// memory. It does so without a branch on each of them, which nothing could foretell.
-func (s *set) among(list, dst []uint16) []uint16 {
-	n := 0
-	if s.bits != nil {
-		for _, i := range list {
-			dst[n] = i
-			n += int(s.bits[i>>6] >> (i & 63) & 1)
-		}
-		return dst[:n]
-	}
-	rest := s.list
-	for _, i := range list {
-		at, ok := slices.BinarySearch(rest, i)
-		if rest = rest[at:]; ok {
-			dst[n] = i
-			n++
-		}
-	}
-	return dst[:n]
-}
-
-// items returns the members that pass for a list: the union over its items, or what is
-// outside of it; neither a list nor a bitmap when there is none.
-func (e *entry) items(st *lookup, words int) set {
-	st.union, st.spare = st.spare, st.union // the other may be what is left so far
-	u, some := st.union[:words], false
-	clear(u)
-	for _, c := range st.itemsOf(e.slot) {
-		found := e.lookAt(st, c, false)
-		if found.n == 0 {
-			continue
-		}
-		some = true
-		s := e.open(found, words)
-		for _, i := range s.list {
-			u[i>>6] |= 1 << (i & 63)
-		}
-		for w, x := range s.bits {
-			u[w] |= x
-		}
-	}
-	if e.list == noItem {
-		for w := range u {
-			u[w] = ^u[w]
-		}
-		some = true
-	}
-	if !some {
-		return set{}
-	}
-	return set{bits: u}
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math"
 	"slices"
 
 	"github.com/issuant/issuant/rules/logic"
@@ -18,9 +19,9 @@ type index struct {
 	words  int     // of a bitmap over the rules
 
 	// Made from the above when the index is complete:
+	plan   plan    // of the groups
 	boards []board // instead of few and, where they hold them too, of groups
 	whole  bool    // they do
-	widest int     // words of a bitmap over the members of a group
 }
 
 // minGroup is how many conjunctions of one signature are worth a group. A group holds
@@ -28,7 +29,6 @@ type index struct {
 // maxGroupBytes: then there are several.
 const (
 	minGroup      = 12
-	maxGroup      = 1 << 15
 	maxGroupBytes = 4 << 20
 )
 
@@ -102,8 +102,9 @@ type state struct {
 	found  findings
 
 	// Of a group under way:
-	kept              []uint16 // members that are left of a list
-	met, union, spare []uint64 // bitmaps: see meet and items
+	kept   []set   // members have to be in all of them
+	unions []set   // of the items of lists
+	united []union // parts of unions
 }
 
 // findings says of the rules, each a bit, which of them an event found.
@@ -117,16 +118,11 @@ type findings struct {
 
 // reset makes the state fit an index; each leaves it clean otherwise.
 func (st *state) reset(x *index) {
-	if len(st.cells) != len(x.slots) || len(st.found.hits) != x.words || len(st.met) < x.widest {
-		n := x.widest
-		*st = state{cells: make([]int32, len(x.slots)), ranges: make([][2]int32, len(x.slots)), kept: make([]uint16, 2*n)}
-		words := make([]uint64, 3*x.words+(x.words+63)/64+3*n)
-		for _, part := range []struct {
-			to *[]uint64
-			n  int
-		}{{&st.found.hits, x.words}, {&st.found.open, x.words}, {&st.found.asks, x.words}, {&st.met, n}, {&st.union, n}, {&st.spare, n}, {&st.found.dirty, (x.words + 63) / 64}} {
-			*part.to, words = words[:part.n:part.n], words[part.n:]
-		}
+	if len(st.cells) != len(x.slots) || len(st.found.hits) != x.words || len(st.kept) <= x.plan.deepest {
+		n := x.words
+		*st = state{cells: make([]int32, len(x.slots)), ranges: make([][2]int32, len(x.slots)), kept: make([]set, x.plan.deepest+1)}
+		words := make([]uint64, 3*n+(n+63)/64)
+		st.found = findings{hits: words[:n:n], open: words[n : 2*n : 2*n], asks: words[2*n : 3*n : 3*n], dirty: words[3*n:]}
 	}
 	clear(st.cells)
 	st.items = st.items[:0]
@@ -213,7 +209,7 @@ func newIndex(m *Manifest, conds []Condition) *index {
 		}
 	}
 	b.divide()
-	b.x.complete()
+	b.x.complete(math.MaxInt)
 	return b.x
 }
 
@@ -286,6 +282,7 @@ func (b *indexer) divide() {
 			rest = append(rest, list...)
 			continue
 		}
+		b.cluster(list)
 		for part := range slices.Chunk(list, b.groupSize(list)) {
 			b.group(part)
 		}
@@ -324,12 +321,13 @@ func (c *conj) signature() string {
 	return string(sig)
 }
 
-// complete makes what look-ups need besides.
-func (x *index) complete() {
-	for i := range x.groups {
-		x.widest = max(x.widest, x.groups[i].words)
+// complete makes what look-ups need besides; ok is false when the groups are not sound,
+// or when their sets would take more than most words.
+func (x *index) complete(most int) (ok bool) {
+	if ok = x.makePlan(most); ok {
+		x.makeBoards()
 	}
-	x.makeBoards()
+	return ok
 }
 
 // look finds all rules that are true or not known to be false.
@@ -346,10 +344,10 @@ func (x *index) look(env *Env, memory *state) {
 	if x.whole {
 		return
 	}
-	for i := range x.groups {
-		x.groups[i].look(st)
+	for i := range x.plan.heads {
+		x.plan.look(&x.plan.heads[i], st)
 	}
-	if len(x.boards) == 0 {
+	if len(x.boards) == 0 && len(x.few.conjs) > 0 {
 		x.few.look(st)
 	}
 }

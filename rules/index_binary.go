@@ -195,8 +195,7 @@ func readIndex(b []byte, whole string, s *Schema, lists, rules int) (x *index, o
 	if r.want(len(r.Left()) == 0); r.Bad {
 		return nil, false
 	}
-	r.x.complete()
-	return r.x, true
+	return r.x, r.x.complete(len(b))
 }
 
 func (r *indexReader) want(ok bool) { r.Bad = r.Bad || !ok }
@@ -342,9 +341,7 @@ func (r *indexReader) entry(e *entry, g *group) {
 	e.regions = r.spans(e, s.regions(), words)
 	e.points = readNums[int32](r, len(s.places))
 	e.at = r.spans(e, len(e.points), words)
-	if r.want(ascending(e.points)); !r.Bad {
-		e.fill(s, g.open != nil)
-	}
+	r.want(ascending(e.points))
 }
 
 // span reads a span that lies within an entry's lists or words.
