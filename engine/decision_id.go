@@ -62,10 +62,21 @@ func (m *identifier) write(id *[2 * sha256.Size]byte, begin *idBegin, eventID st
 	end := len(b)
 	b = append(canon.AppendTime(b, now), ']')
 	m.event, m.now = b[len(begin.text):end-1], b[end:len(b)-1]
+	m.sumOf(begin, b)
+	return digest.Text(id, &m.sum)
+}
+
+// of makes m.sum, the hash of the JSON of an event id and an instant.
+func (m *identifier) of(begin *idBegin, event, now []byte) {
+	b := append(m.text[:0], begin.text...)
+	b = append(append(b, event...), ',')
+	m.sumOf(begin, append(append(b, now...), ']'))
+}
+
+func (m *identifier) sumOf(begin *idBegin, b []byte) {
 	if !accel.SHA256(b, &m.sum) && !m.resumed(begin, b) {
 		m.sum = sha256.Sum256(b)
 	}
-	return digest.Text(id, &m.sum)
 }
 
 func (m *identifier) clear() {

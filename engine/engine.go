@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +42,12 @@ type loaded struct {
 	methods  []methodField
 	greens   []green
 	masked   []bool // by field: explanations must not show it
-	spare    atomic.Pointer[joiner]
+	head     string // decisionBegin, room for an id, and said
+	told     [4]int // fields: the wallet's recommendation, the token's channel, the card's status and stage
+
+	// In a module of WASM the joiner of the pack, which keeps texts; nil while it is used.
+	// Nothing there runs at the same time. Elsewhere it is always nil.
+	spare *joiner
 }
 
 // green is a fact that green requires.
@@ -143,6 +150,8 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 	for _, m := range e.methods {
 		l.methods = append(l.methods, methodField{m, at(m.AgeFact, rules.Int)})
 	}
+	l.told = [...]int{l.on.walletRecommendation, l.on.tokenChannel, l.on.cardStatus, l.on.cardStage}
+	l.head = decisionBegin + `"` + strings.Repeat("0", 2*sha256.Size) + l.said
 	d, man := &l.decision, p.Manifest()
 	d.PackID, d.PackName, d.PackVersion, d.Floor = p.ID(), man.Name, man.Version, rules.Green
 	for _, list := range p.Lists() {
@@ -178,11 +187,17 @@ func (e *Engine) Decide(ev *Event, now time.Time) *Decision {
 // It takes no memory of its own for most decisions: for those who need the text alone.
 func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
 	l := e.live.Load()
-	j := l.takeJoiner()
-	dst, whole := l.appendDecision(j, dst, ev, now)
-	if whole {
-		l.release(j) // not after a panic: what broke is not used again
+	if l.spare != nil && ev != nil && ev.Facts != nil && ev.Schema() == l.pack.Schema() {
+		return l.appendRecalled(dst, ev, now)
 	}
+	j := l.takeJoiner()
+	d, whole := l.decideWith(j, &j.draft, ev, now, nil)
+	if !whole {
+		return d.AppendJSON(dst)
+	}
+	dst = d.appendTail(l.appendHead(dst, d, &j.ids))
+	j.draft = draft{}
+	l.release(j)
 	return dst
 }
 
@@ -213,7 +228,9 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 	j.judge(l, ev, now)
 	d = l.begin(m, &j.ids, ev, now)
 	j.conclude(d, unfit, late)
-	d.keepTexts()
+	if m != &j.draft {
+		d.keepTexts()
+	}
 	return d, true
 }
 
@@ -252,16 +269,11 @@ func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Dec
 	d := &m.Decision
 	d.Now = now.UTC().Round(0)
 	d.Rules, d.Guards = m.rules[:0], m.guards[:0]
-	l.identify(m, ids, ev, d.Now)
-	return d
-}
-
-// identify gives the decision in m its event's id and its own.
-func (l *loaded) identify(m *draft, ids *identifier, ev *Event, now time.Time) {
 	if l.on.id >= 0 {
-		m.EventID, _ = ev.StringAt(l.on.id)
+		d.EventID, _ = ev.StringAt(l.on.id)
 	}
-	m.ID = ids.write(&m.id, &l.ids, m.EventID, now)
+	d.ID = ids.write(&m.id, &l.ids, d.EventID, d.Now)
+	return d
 }
 
 // keepTexts moves the texts of a decision that outlives its joiner into memory of their

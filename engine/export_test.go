@@ -1,26 +1,19 @@
 package engine
 
-import "time"
-
-// Recaller appends decisions as a module of WASM does, which keeps texts of decisions.
-type Recaller struct {
-	l     *loaded
-	j     joiner
-	Found int // decisions whose text was there
+// Recall makes e append decisions as a module of WASM does, which keeps texts of them, until
+// a decision breaks; e then serves one goroutine.
+func (e *Engine) Recall() {
+	e.live.Load().spare = &joiner{texts: new(recollection)}
 }
 
-func NewRecaller(e *Engine) *Recaller {
-	return &Recaller{l: e.live.Load(), j: joiner{texts: new(recollection)}}
-}
-
-func (r *Recaller) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
-	r.j.draft.Outcome = 9 // what is concluded is a colour
-	out, whole := r.l.appendDecision(&r.j, dst, ev, now)
-	if r.j.draft.Outcome == 9 {
-		r.Found++
+// Recalls tells whether a decision that decide appends is one whose text was kept.
+func (e *Engine) Recalls(decide func()) bool {
+	const mark = 9 // what is joined leaves a colour
+	j := e.live.Load().spare
+	if j == nil {
+		return false
 	}
-	if whole {
-		r.l.release(&r.j)
-	}
-	return out
+	j.draft.Outcome = mark
+	decide()
+	return j.draft.Outcome == mark
 }

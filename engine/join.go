@@ -91,13 +91,24 @@ func (l *loaded) takeJoiner() *joiner {
 	if !hasSpare {
 		return joiners.Get().(*joiner)
 	}
-	if j := l.spare.Swap(nil); j != nil {
+	if j := l.spare; j != nil {
+		l.spare = nil
 		return j
 	}
 	return &joiner{texts: new(recollection)}
 }
 
 func (l *loaded) release(j *joiner) {
+	j.clear()
+	if hasSpare {
+		l.spare = j
+		return
+	}
+	joiners.Put(j)
+}
+
+// clear makes j forget the decision.
+func (j *joiner) clear() {
 	clear(j.parts)
 	clear(j.own)
 	clear(j.names)
@@ -107,11 +118,6 @@ func (l *loaded) release(j *joiner) {
 	j.parts, j.own, j.names = j.parts[:0], j.own[:0], j.names[:0]
 	j.because, j.offered = j.because[:0], j.offered[:0]
 	j.loaded, j.ev, j.man, j.d, j.action = nil, nil, nil, nil, 0
-	if hasSpare {
-		l.spare.Store(j)
-		return
-	}
-	joiners.Put(j)
 }
 
 func (j *joiner) join(o rules.Outcome, k kind, reason string) { j.add(part{o, k, reason, -1}) }
@@ -161,13 +167,10 @@ func (j *joiner) expired() bool {
 	return expired
 }
 
-// cardFails tells whether guards finds something in the card's own state.
-func (j *joiner) cardFails() bool {
-	switch word.Short(j.text(j.on.cardStatus)) {
-	case isLost, isDamaged, isUnknown:
-		return true
-	}
-	return word.Short(j.text(j.on.cardStage)) == isBlocked || j.expired()
+// cardFails tells whether guards finds something in the card's status and stage, see
+// word.Short.
+func cardFails(status, stage uint64) bool {
+	return status == isLost || status == isDamaged || status == isUnknown || stage == isBlocked
 }
 
 func (j *joiner) guard(g Guard) {
@@ -282,16 +285,19 @@ func (j *joiner) score() {
 // a wallet token it is yellow, and so is a value that we do not know. A token
 // whose channel is not known counts as a wallet token.
 func (j *joiner) walletFloor() {
-	if j.d.Floor = j.floor(); j.d.Floor != rules.Green {
+	j.d.Floor = j.floor(word.Short(j.text(j.on.walletRecommendation)), word.Short(j.text(j.on.tokenChannel)))
+	if j.d.Floor != rules.Green {
 		j.join(j.d.Floor, kindFloor, ReasonWalletFloor)
 	}
 }
 
-func (j *joiner) floor() rules.Outcome {
+// floor is what the wallet asks for at least, from its recommendation and the token's
+// channel, see word.Short.
+func (j *joiner) floor(recommendation, channel uint64) rules.Outcome {
 	if j.on.walletRecommendation < 0 {
 		return rules.Green
 	}
-	switch word.Short(j.text(j.on.walletRecommendation)) {
+	switch recommendation {
 	case isApprove:
 		return rules.Green
 	case isDecline:
@@ -305,7 +311,7 @@ func (j *joiner) floor() rules.Outcome {
 			return rules.Green
 		}
 	}
-	if word.Short(j.text(j.on.tokenChannel)) == isMerchant {
+	if channel == isMerchant {
 		return rules.Green
 	}
 	return rules.Yellow

@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules"
 )
 
@@ -65,18 +68,28 @@ func (r *recollection) at(v *verdict, j *joiner) (e *recalled, there bool) {
 // verdict tells what the run that was made says; ok is false where more than a verdict
 // holds goes into the decision.
 func (j *joiner) verdict(v *verdict) (ok bool) {
-	notes := j.run.Notes
-	if len(j.ev.Guards) > 0 || j.kill.used || len(notes) > maxVerdictNotes ||
-		len(j.run.Sections) > maxVerdictSections || len(j.greens) > maxVerdictGreens || j.cardFails() {
+	notes, sections, greens := j.run.Notes, j.run.Sections, j.greens
+	if len(j.ev.Guards) > 0 || j.kill.used || len(notes) > maxVerdictNotes || len(sections) > maxVerdictSections || len(greens) > maxVerdictGreens {
 		return false
 	}
-	for i := range j.run.Sections {
-		if s := &j.run.Sections[i]; s.Ran && s.Truth != rules.True && s.Truth != rules.False {
+	var told [4]uint64
+	for i, field := range j.told {
+		told[i] = word.Short(j.text(field))
+	}
+	if told[0] == isNone || cardFails(told[2], told[3]) || j.expired() {
+		return false
+	}
+	for i := range sections {
+		if s := &sections[i]; s.Ran && s.Truth != rules.True && s.Truth != rules.False {
 			return false
 		}
 	}
-	v.first = uint64(j.floor()) | uint64(j.run.Section+1)<<2 | uint64(len(notes))<<10
-	v.second = j.absentGreens() << 46
+	first, second := uint64(j.floor(told[0], told[1]))|uint64(j.run.Section+1)<<2|uint64(len(notes))<<10, uint64(0)
+	for i := range greens {
+		if !j.ev.Present(greens[i].field) {
+			second |= 1 << (46 + i)
+		}
+	}
 	for i := range notes {
 		n := &notes[i]
 		if n.Rule >= maxVerdictRules || !n.Ran || n.Truth != rules.True && n.Truth != rules.Unknown {
@@ -90,22 +103,13 @@ func (j *joiner) verdict(v *verdict) (ok bool) {
 			x |= 2
 		}
 		if i < 2 {
-			v.first |= x << (18 + 22*i)
+			first |= x << (18 + 22*i)
 		} else {
-			v.second |= x << (22 * (i - 2))
+			second |= x << (22 * (i - 2))
 		}
 	}
+	v.first, v.second = first, second
 	return true
-}
-
-// absentGreens are the facts of green_requires that are absent, a bit each.
-func (j *joiner) absentGreens() (absent uint64) {
-	for i := range j.greens {
-		if !j.ev.Present(j.greens[i].field) {
-			absent |= 1 << i
-		}
-	}
-	return absent
 }
 
 // choice tells which methods could be chosen, and more than 0.
@@ -123,31 +127,57 @@ func (j *joiner) choice() uint64 {
 	return bits
 }
 
-// appendDecision appends the decision on an event, from a text that is kept where there is
-// one. It lets no panic out, as decideWith does not.
-func (l *loaded) appendDecision(j *joiner, dst []byte, ev *Event, now time.Time) (out []byte, whole bool) {
+// appendRecalled is AppendDecision with l's own joiner, which keeps texts, on an event that
+// fits. As decideWith it lets no panic out.
+func (l *loaded) appendRecalled(dst []byte, ev *Event, now time.Time) (out []byte) {
+	j := l.spare
+	l.spare = nil
 	defer func() {
 		if recover() != nil {
-			out, whole = l.broken(ev, now).AppendJSON(dst), false
+			out = l.broken(ev, now).AppendJSON(dst) // what broke is not used again
 		}
 	}()
-	ev, unfit := l.fit(ev)
-	j.judge(l, ev, now)
+	if j.loaded != l || j.ev != ev {
+		j.loaded, j.ev, j.man = l, ev, l.pack.Manifest()
+	}
+	l.pack.RunInto(&j.run, ev.Facts, now)
 	var v verdict
-	var e *recalled
-	if j.texts != nil && len(unfit) == 0 && j.verdict(&v) {
-		there := false
+	e, there := (*recalled)(nil), false
+	if id := j.text(l.on.id); id != "" && j.verdict(&v) {
 		if e, there = j.texts.at(&v, j); there {
-			d := &j.draft.Decision
-			l.identify(&j.draft, &j.ids, ev, now)
-			b := append(l.appendHead(dst, d, &j.ids), e.before...)
-			d.ID, d.EventID = "", ""
-			return append(canon.AppendInt(b, j.run.Cost), e.after...), true
+			out = e.append(dst, j, id, now)
 		}
 	}
-	d := l.begin(&j.draft, &j.ids, ev, now)
-	j.conclude(d, unfit, nil)
-	b := l.appendHead(dst, d, &j.ids)
+	if out == nil {
+		out = j.appendJoined(dst, &v, e, now)
+	}
+	l.spare = j
+	return out
+}
+
+// append appends the decision whose text is kept, on the event with that id.
+func (e *recalled) append(dst []byte, j *joiner, id string, now time.Time) []byte {
+	const longest = len(`,"now":"2006-01-02T15:04:05.999999999Z"`) + 20 // and a cost
+	l, n := j.loaded, len(dst)
+	b := slices.Grow(dst, len(l.head)+len(id)+len(e.before)+len(e.after)+longest)
+	b = append(b, l.head...)
+	from := len(b)
+	b = canon.AppendString(b, id)
+	to := len(b)
+	b = canon.AppendTime(append(b, `,"now":`...), now)
+	j.ids.of(&l.ids, b[from:to], b[to+len(`,"now":`):])
+	digest.Text((*[64]byte)(b[n+len(decisionBegin)+1:]), &j.ids.sum)
+	b = canon.AppendInt(append(b, e.before...), j.run.Cost)
+	return append(b, e.after...)
+}
+
+// appendJoined appends the decision on what was run, and keeps its text in e, which is nil
+// where none is to be kept.
+func (j *joiner) appendJoined(dst []byte, v *verdict, e *recalled, now time.Time) []byte {
+	j.now = now
+	d := j.begin(&j.draft, &j.ids, j.ev, now)
+	j.conclude(d, nil, nil)
+	b := j.appendHead(dst, d, &j.ids)
 	from := len(b)
 	b = d.appendVerdict(b)
 	cost := len(b)
@@ -155,10 +185,11 @@ func (l *loaded) appendDecision(j *joiner, dst []byte, ev *Event, now time.Time)
 	after := len(b)
 	b = d.appendRest(b)
 	if e != nil {
-		e.keep(&v, j, b[from:cost], b[after:])
+		e.keep(v, j, b[from:cost], b[after:])
 	}
 	j.draft = draft{}
-	return b, true
+	j.clear()
+	return b
 }
 
 // keep keeps the text of the decision that was just made.
