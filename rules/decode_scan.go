@@ -400,7 +400,7 @@ func (s *scanner) truth(i int) (int64, int) {
 // low end of x; size is 0 when none stands there, or one with a leading zero.
 func plainInt(x uint64) (n int64, size int) {
 	x ^= '0' * ones
-	others := (x | (x + (0x80-10)*ones)) & highs // the lowest mark is right
+	others := word.NoDigits(x)
 	size = bits.TrailingZeros64(others) >> 3 & 7
 	if x&0xff|others&0x8000 == 0 { // a zero before a digit
 		size = 0

@@ -9,6 +9,13 @@ func Decimal(x uint64) uint64 {
 	return x * (10_000<<32 + 1) >> 32
 }
 
+// NoDigits marks, in the high bits, bytes of x that are no values from 0 to 9. The lowest
+// mark is right; those above it may be too many.
+func NoDigits(x uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	return (x | (x + (0x80-10)*ones)) & highs
+}
+
 // Digits is Decimal's inverse, for n below 100,000,000: eight digits, the first one lowest.
 func Digits(n uint32) uint64 {
 	// A number is divided into one of its first and one of its last digits, twice.

@@ -5,10 +5,12 @@ package module
 import (
 	"bytes"
 	"time"
+	"unsafe"
 
 	"github.com/issuant/issuant/engine"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -127,7 +129,10 @@ func (m *instance) decideBatch(c *call) error {
 // event reads {"now_ms", "event"} and decodes the event into p. Its texts are views of
 // the tray.
 func (m *instance) event(p *pack, in []byte) (now time.Time, err error) {
-	ms, text, ok := cutEvent(in)
+	ms, text, ok := usualEvent(in)
+	if !ok {
+		ms, text, ok = cutEvent(in)
+	}
 	if ok {
 		err = p.decode(text)
 	}
@@ -144,10 +149,12 @@ func (m *instance) event(p *pack, in []byte) (now time.Time, err error) {
 
 func (p *pack) decode(text []byte) error {
 	passed, err := p.decoder.Decode(&p.facts, text)
-	if err != nil {
-		return err
+	if len(p.event.Guards) > 0 {
+		p.event.Guards = nil
 	}
-	p.event.Guards, err = engine.GuardsOf(passed)
+	if err == nil && passed.Reserved != "" {
+		p.event.Guards, err = engine.GuardsOf(passed)
+	}
 	return err
 }
 
@@ -156,9 +163,6 @@ func (p *pack) decode(text []byte) error {
 // only if, it is one JSON value: the decoder finds out. Anything unusual is not ok,
 // and read by splitEvent.
 func cutEvent(in []byte) (ms int64, event []byte, ok bool) {
-	if ms, event, ok = usualEvent(in); ok {
-		return ms, event, true
-	}
 	c := cutter{rest: in}
 	if !c.eat('{') {
 		return 0, nil, false
@@ -198,17 +202,24 @@ func usualEvent(in []byte) (ms int64, event []byte, ok bool) {
 		from          = behind + len(middle)
 	)
 	last := len(in) - 1
-	if last < from || string(in[:len(begin)]) != begin || string(in[behind:from]) != middle || in[last] != '}' {
+	if last < from || in[last] != '}' {
 		return 0, nil, false
 	}
-	for _, c := range in[len(begin):behind] {
-		if !isDigit(c) {
-			return 0, nil, false
-		}
-		ms = ms*10 + int64(c-'0')
+	// Pieces are longer than a word, and of the digits there are more: the second word
+	// begins before the first one ends.
+	text := view(in)
+	wrong := word.Within(text, 0) ^ word.Within(begin, 0) | word.Within(text, len(begin)-8) ^ word.Within(begin, len(begin)-8) |
+		word.Within(text, behind) ^ word.Within(middle, 0) | word.Within(text, from-8) ^ word.Within(middle, len(middle)-8)
+	first, digits := word.Within(text, len(begin))^zeros, word.Within(text, behind-8)^zeros
+	if wrong|word.NoDigits(first)|word.NoDigits(digits) != 0 || first&0xff == 0 {
+		return 0, nil, false
 	}
-	return ms, in[from:last], in[len(begin)] != '0'
+	return int64(word.Decimal(first<<24)*1e8 + word.Decimal(digits)), in[from:last], true
 }
+
+const zeros = 0x3030303030303030 // digits
+
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // eventLimits are those of the decoder, with room for the object around the event.
 var eventLimits = strictjson.Limits{
