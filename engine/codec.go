@@ -16,12 +16,15 @@ type Reply struct {
 type Decoded struct {
 	Event         *Event // never nil
 	UnknownFields int    // members of the body that the codec does not know; only counted
+	Room          any    // what the codec gets back when nobody uses Event any more; nil: nothing
 }
 
 // Codec translates between a counterpart's words and ours. Implementations are
 // immutable, safe for concurrent use, and read no clock; they take a verified
 // Message, never bytes. One that has Methods() []Method tells which step-up methods
 // it can say: give them to Options.Methods; NewGate refuses an engine that offers others.
+// One that has Recycle(room any) gets the Room of what it decoded back where a caller
+// says that it uses the event no more: see Call.Release.
 type Codec interface {
 	// Name is the counterpart's name, lower case: "pismo".
 	Name() string

@@ -204,12 +204,19 @@ func (e *Engine) AppendDecision(dst []byte, ev *Event, now time.Time) []byte {
 // DecideLate is Decide for an event whose deadline has passed: the pack's
 // on_error joins in, with the code "deadline".
 func (e *Engine) DecideLate(ev *Event, now time.Time) *Decision {
-	return e.live.Load().decide(ev, now, Degradation{Code: code.Deadline.String()})
+	return e.live.Load().decide(ev, now, tooLate...)
 }
 
+// tooLate is what joins in when the deadline has passed.
+var tooLate = []Degradation{{Code: code.Deadline.String()}}
+
 func (l *loaded) decide(ev *Event, now time.Time, late ...Degradation) *Decision {
+	return l.decideInto(new(draft), ev, now, late)
+}
+
+func (l *loaded) decideInto(m *draft, ev *Event, now time.Time, late []Degradation) *Decision {
 	j := l.takeJoiner()
-	d, whole := l.decideWith(j, new(draft), ev, now, late)
+	d, whole := l.decideWith(j, m, ev, now, late)
 	if whole {
 		l.release(j)
 	}
@@ -229,7 +236,7 @@ func (l *loaded) decideWith(j *joiner, m *draft, ev *Event, now time.Time, late 
 	d = l.begin(m, &j.ids, ev, now)
 	j.conclude(d, unfit, late)
 	if m != &j.draft {
-		d.keepTexts()
+		m.keepTexts()
 	}
 	return d, true
 }
@@ -262,6 +269,8 @@ type draft struct {
 	id     [64]byte
 	rules  [3]RuleHit
 	guards [4]Guard
+	texts  []string
+	lent   bool // it will be another decision's; the id, which may be kept, gets memory of its own
 }
 
 func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Decision {
@@ -272,15 +281,22 @@ func (l *loaded) begin(m *draft, ids *identifier, ev *Event, now time.Time) *Dec
 	if l.on.id >= 0 {
 		d.EventID, _ = ev.StringAt(l.on.id)
 	}
-	d.ID = ids.write(&m.id, &l.ids, d.EventID, d.Now)
+	id := &m.id
+	if m.lent {
+		id = new([64]byte)
+	}
+	d.ID = ids.write(id, &l.ids, d.EventID, d.Now)
 	return d
 }
 
 // keepTexts moves the texts of a decision that outlives its joiner into memory of their
 // own, in one piece.
-func (d *Decision) keepTexts() {
+func (d *draft) keepTexts() {
 	lists := [...]*[]string{&d.Reasons, &d.StepUp, &d.MissingFacts, &d.Unjudged}
-	room := make([]string, 0, len(d.Reasons)+len(d.StepUp)+len(d.MissingFacts)+len(d.Unjudged))
+	room := d.texts[:0]
+	if n := len(d.Reasons) + len(d.StepUp) + len(d.MissingFacts) + len(d.Unjudged); cap(room) < n {
+		room = make([]string, 0, n)
+	}
 	for _, list := range lists {
 		if *list != nil {
 			from := len(room)
@@ -288,6 +304,7 @@ func (d *Decision) keepTexts() {
 			*list = slices.Clip(room[from:])
 		}
 	}
+	d.texts = room
 }
 
 func (l *loaded) broken(ev *Event, now time.Time) *Decision {

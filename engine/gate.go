@@ -64,6 +64,7 @@ type Gate struct {
 	opt      GateOptions
 	started  time.Time
 	observes bool // the ledger wants observations
+	recycles bool // nobody else holds a call's memory once it is answered
 }
 
 // NewGate checks how the parts fit together; every error is an ErrConfig.
@@ -100,6 +101,8 @@ func NewGate(opt GateOptions) (*Gate, error) {
 	if l, ok := opt.Ledger.(interface{ observes() bool }); ok {
 		g.observes = l.observes()
 	}
+	_, ours := opt.Ledger.(*ProcessLedger)
+	g.recycles = ours && opt.Observe == nil
 	if !opt.Ledger.Durable() && !opt.UnsafeNoStart {
 		if opt.StartedAt.IsZero() {
 			return bad("a ledger that is not durable needs StartedAt")
@@ -172,28 +175,16 @@ type Call struct {
 	Event         *Event
 	UnknownFields int
 
-	ctx      context.Context // of Receive
-	arrival  Arrival
-	seen     Sighting
-	decision *Decision
-	record   Record // in one piece with the call
-	recorded bool
-	late     bool
-	closed   bool
+	*flight // nil after Release
 }
 
-// newRecord returns an empty record. It is the call's own only once: a ledger may still
-// hold the one that it could not write.
-func (c *Call) newRecord() *Record {
-	if c.recorded {
-		return new(Record)
+// Decision returns what was decided, nil before Answer and after Release.
+func (c *Call) Decision() *Decision {
+	if c.flight == nil {
+		return nil
 	}
-	c.recorded = true
-	return &c.record
+	return c.decision
 }
-
-// Decision returns what was decided, nil before Answer.
-func (c *Call) Decision() *Decision { return c.decision }
 
 // Refusal is the error for a message that is not to be decided: it was refused, is
 // a retry that has its answer already, or cannot be decoded. Reply is what its
@@ -254,7 +245,8 @@ func (g *Gate) Receive(ctx context.Context, a Arrival) (*Call, error) {
 	if issued.Before(g.started) {
 		return nil, g.refuse(ctx, fmt.Errorf("%w: it was issued before the start", ErrStale), &a, m)
 	}
-	c := &Call{Message: m, ctx: ctx, arrival: a}
+	c := g.newCall(m)
+	c.ctx, c.arrival = ctx, a
 	c.seen = Sighting{Key: m.ReplayKey(), Digest: m.Digest(), Route: g.route(m), IssuedAt: issued}
 	if c.seen.IssuedAt.IsZero() {
 		// The scheme tells no instant: it is remembered from when it came, or a memory
@@ -317,7 +309,7 @@ func (g *Gate) repeat(ctx context.Context, answer Reply, a *Arrival, m *webhook.
 func (g *Gate) decode(c *Call) (*Call, error) {
 	decoded, err := g.decodeSafely(c.Message)
 	if err == nil {
-		c.Event, c.UnknownFields = decoded.Event, decoded.UnknownFields
+		c.Event, c.UnknownFields, c.room = decoded.Event, decoded.UnknownFields, decoded.Room
 		return c, nil
 	}
 	reply, sysErr := g.systemError()
@@ -358,21 +350,23 @@ func (g *Gate) systemError() (r Reply, err error) {
 // Answer decides, encodes, records and stores the answer for copies. The Reply is
 // to be sent whether or not there is an error; an error is a *Refusal.
 func (g *Gate) Answer(c *Call, now time.Time) (Reply, error) {
-	return g.answer(c, now, g.opt.Engine.Decide(c.Event, now))
+	return g.answer(c, now)
 }
 
 // AnswerLate is Answer for a call whose deadline has passed: the pack's on_error
 // joins in, with the code "deadline".
 func (g *Gate) AnswerLate(c *Call, now time.Time) (Reply, error) {
-	c.late = true
-	return g.answer(c, now, g.opt.Engine.DecideLate(c.Event, now))
+	if !c.over() {
+		c.late = true
+	}
+	return g.answer(c, now)
 }
 
-func (g *Gate) answer(c *Call, now time.Time, d *Decision) (Reply, error) {
-	if c.closed {
+func (g *Gate) answer(c *Call, now time.Time) (Reply, error) {
+	if c.over() {
 		return unavailable(), &Refusal{unavailable(), fmt.Errorf("%w: the call is answered already", ErrInternal)}
 	}
-	reply, err := g.answerOnce(c, now, d)
+	reply, err := g.answerOnce(c, now, g.decide(c, now))
 	c.closed = true // not before: after a panic of a writer or store, Abandon still works
 	return reply, err
 }
@@ -456,7 +450,7 @@ func (g *Gate) finish(c *Call, e Entry, reply Reply) error {
 // Abandon takes a call back that will not be answered: its message had no effect,
 // and a copy may come again. The sender gets the Reply, a 503.
 func (g *Gate) Abandon(c *Call, reason error) Reply {
-	if c.closed {
+	if c.over() {
 		return unavailable()
 	}
 	c.closed = true

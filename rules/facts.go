@@ -436,6 +436,9 @@ func (f *Facts) Text(name string) string {
 // Clone returns an independent copy.
 func (f *Facts) Clone() *Facts {
 	g := &Facts{schema: f.schema, has: f.has, texts: slices.Clone(f.texts), nums: slices.Clone(f.nums), lists: slices.Clone(f.lists)}
+	for i, list := range g.lists {
+		g.lists[i] = slices.Clone(list)
+	}
 	if f.borrowed {
 		g.own()
 	}

@@ -58,6 +58,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.Took = time.Since(start)
 	h.observe(x)
 	send(w, x.Reply)
+	// An observer may keep what it was shown, and who gathers late still reads.
+	if x.call != nil && h.opt.Observe == nil && !x.Late {
+		x.call.Release()
+	}
 }
 
 // observe lets no panic of a log stand between a recorded answer and its sender.
@@ -158,7 +162,7 @@ func (h *handler) answer(ctx context.Context, r *http.Request, call *engine.Call
 		decide = h.opt.Gate.AnswerLate
 	}
 	reply, err := decide(call, now)
-	return Exchange{Reply: reply, Event: call.Event, Decision: call.Decision(), Err: err, Late: late}
+	return Exchange{Reply: reply, Event: call.Event, Decision: call.Decision(), Err: err, Late: late, call: call}
 }
 
 // GatherFailed is the code of the guard that a panic while gathering raises.

@@ -56,6 +56,7 @@ type Options struct {
 
 // Exchange is one request and its answer. It is not to be changed.
 type Exchange struct {
+	call     *engine.Call // that was answered; nil where there is none
 	Reply    engine.Reply
 	Event    *engine.Event    // as it was decided; nil when nothing was decided
 	Decision *engine.Decision // nil when nothing was decided

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/issuant/issuant/crypto/secret"
@@ -63,7 +64,8 @@ func (c *Codec) decode(m message) (*engine.Decoded, error) {
 
 // event makes the event of what was found.
 func (c *Codec) event(m message, b body, f *found, texts *strings.Builder) *engine.Decoded {
-	out := new(result)
+	out := results.Get().(*result)
+	out.Room = out
 	out.facts.InitIn(&out.columns)
 	out.event.Facts, out.Event = &out.facts, &out.event
 	out.room = out.few[:]
@@ -83,6 +85,17 @@ type result struct {
 	facts   rules.Facts
 	columns rules.EventRoom
 	lists
+}
+
+// results is memory for results; nothing of an event stays in it.
+var results = sync.Pool{New: func() any { return new(result) }}
+
+// Recycle implements what engine.Codec says of it.
+func (c *Codec) Recycle(room any) {
+	if r, ok := room.(*result); ok {
+		*r = result{}
+		results.Put(r)
+	}
 }
 
 // lists is memory for the short lists that most events have.

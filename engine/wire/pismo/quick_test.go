@@ -11,7 +11,8 @@ import (
 	"github.com/issuant/issuant/engine/wire/pismo"
 )
 
-// sameAsTree decodes a body in both ways, and tells whether one pass was enough.
+// sameAsTree decodes a body in both ways, into memory that is used again, and tells whether
+// one pass was enough.
 func sameAsTree(tb testing.TB, c *pismo.Codec, body []byte) (quick bool) {
 	tb.Helper()
 	got, err := pismo.DecodeBody(c, body)
@@ -28,6 +29,8 @@ func sameAsTree(tb testing.TB, c *pismo.Codec, body []byte) (quick bool) {
 	if got.UnknownFields != want.UnknownFields || !reflect.DeepEqual(got.Event.Guards, want.Event.Guards) {
 		tb.Fatalf("%q\ngot  %d, %v\nwant %d, %v", body, got.UnknownFields, got.Event.Guards, want.UnknownFields, want.Event.Guards)
 	}
+	c.Recycle(got.Room)
+	c.Recycle(want.Room)
 	return quick
 }
 
