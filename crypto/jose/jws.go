@@ -53,6 +53,22 @@ func (h *Headers) Keep(j *JWS) {
 	}
 }
 
+// Last returns the key id of a token whose header is the one that is remembered, if that
+// says alg.
+func (h *Headers) Last(token, alg string) (keyID string, ok bool) {
+	last := h.last.Load()
+	if last == nil || len(token) > MaxTokenBytes || last.alg != alg || !last.begins(token) {
+		return "", false
+	}
+	return last.keyID, true
+}
+
+// begins tells whether a token begins with the header.
+func (r *remembered) begins(token string) bool {
+	n := len(r.segment)
+	return len(token) > n && token[n] == '.' && word.Equal(token[:n], r.segment)
+}
+
 // Parse is Parse for a token whose header may be the one that is remembered.
 func (h *Headers) Parse(token string) (j JWS, err error) {
 	if err := h.ParseInto(&j, token); err != nil {
@@ -95,7 +111,7 @@ func (j *JWS) take(last *remembered) {
 // the host does not take goes the whole way here, where it gets its own error.
 func (j *JWS) decodeInHost(last *remembered) bool {
 	n := len(last.segment)
-	if len(j.token) <= n || j.token[n] != '.' || !word.Equal(j.token[:n], last.segment) {
+	if !last.begins(j.token) {
 		return false
 	}
 	payload, signature, dot := accel.DecodeJWS(j.decoded, j.token[n+1:])

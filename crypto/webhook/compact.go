@@ -67,7 +67,7 @@ func (v *compact) verify(m *Message, jws *jose.JWS, now *instant) *Error {
 		return refuse(ErrStale, "nbf lies ahead")
 	}
 	if v.scheme.Claims.BodyHash == "" {
-		m.hashBody(nil)
+		m.hashBody(false)
 		return nil
 	}
 	return checkBodyHash(m, hash)

@@ -112,7 +112,7 @@ func (d *declared) open(m *Message, _ *Verifier, r Request, now time.Time) *Erro
 		refusal.keyID = saneKeyID(m.keyID)
 		return refusal
 	}
-	m.hashBody(nil)
+	m.hashBody(false)
 	m.sign(s, what, s.id)
 	return nil
 }
@@ -479,7 +479,7 @@ func (m *Message) sign(s *state, what content, id string) {
 		text(what.pre)
 		text(what.post)
 		if m.covers != CoversFields {
-			text(m.bodyHash[:])
+			text(m.hash.Sum()[:])
 		}
 	}
 	m.replay, m.hasReplay = sha256.Sum256(s.buf[start:]), true

@@ -136,12 +136,12 @@ func (v *httpSignature) covered(m *Message, r *Request, names []string, now *ins
 		}
 		break
 	}
-	m.hashBody(nil)
+	m.hashBody(false)
 	if !slices.Contains(names, "digest") {
 		return nil
 	}
 	digest, ok := strings.CutPrefix(strings.Join(r.values("digest"), ", "), "SHA-256=")
-	want := base64.StdEncoding.AppendEncode(nil, m.bodyHash[:])
+	want := base64.StdEncoding.AppendEncode(nil, m.hash.Sum()[:])
 	switch {
 	case !ok:
 		return refuse(ErrClaims, "Digest is not SHA-256=, in Base64")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/issuant/issuant/internal/accel"
 	"github.com/issuant/issuant/internal/canon"
@@ -20,11 +21,9 @@ type Message struct {
 	keyID, account string
 	iat, exp       int64
 	body           []byte
-	bodyHash       [sha256.Size]byte
-	digest         string // hex of bodyHash, a view of digestText
-	digestText     [2 * sha256.Size]byte
-	claims         []byte // the payload, strict JSON within claimsLimits
-	canonical      bool   // and it is what ClaimsJSON returns
+	hash           accel.Texts // of body; its Base64 is there for Pismo alone
+	claims         []byte      // the payload, strict JSON within claimsLimits
+	canonical      bool        // and it is what ClaimsJSON returns
 	observed       []string
 	covers         Coverage
 	replay         [sha256.Size]byte // of ReplayKey, where hasReplay; else it is made of account, iat and body hash
@@ -114,7 +113,10 @@ func (m *Message) AppendClaims(dst []byte) []byte {
 
 // Digest returns the SHA-256 of the body in hex. It lies in the message's memory, so that
 // who keeps digests alone clones them.
-func (m *Message) Digest() string { return m.digest }
+func (m *Message) Digest() string {
+	text := m.hash.Hex()
+	return unsafe.String(&text[0], len(text))
+}
 
 // ReplayKey returns what is the same for every copy of this message, and for no
 // other: the name of the scheme, a colon, and the hex of a SHA-256. For Pismo that is over
@@ -141,10 +143,10 @@ func (m *Message) AppendReplayKey(dst []byte) []byte {
 		b = append(b, s...)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(m.iat))
-	b = append(b, m.bodyHash[:]...)
+	b = append(b, m.hash.Sum()[:]...)
 	var t accel.Texts
 	if accel.Linked && accel.SHA256Text(b, &t) {
-		return append(dst, t.Hex()...)
+		return append(dst, t.Hex()[:]...)
 	}
 	sum := sha256.Sum256(b)
 	return digest.Append(dst, &sum)

@@ -17,10 +17,6 @@ type Request struct {
 	// Fields are further headers, for callers that have them one by one: what stands here
 	// and in Header belongs together.
 	Fields []Field
-
-	// Scratch is memory in which the Message may keep what it decodes: it must not be used
-	// again as long as the Message is. nil: the Message makes its own.
-	Scratch []byte
 }
 
 // Field is one header with one value.

@@ -82,7 +82,7 @@ func (v *messageSignature) one(m *Message, s *state, r *Request, input *sfv.Memb
 		refusal.keyID = saneKeyID(p.keyID)
 		return refusal
 	}
-	m.hashBody(nil)
+	m.hashBody(false)
 	if refusal := v.covered(m, p, r, input, now); refusal != nil {
 		refusal.keyID = saneKeyID(p.keyID)
 		return refusal
@@ -186,7 +186,7 @@ func checkContentDigest(m *Message, text string) *Error {
 		var want []byte
 		switch d.Name {
 		case "sha-256":
-			want = m.bodyHash[:]
+			want = m.hash.Sum()[:]
 		case "sha-512":
 			sum := sha512.Sum512(m.body)
 			want = sum[:]

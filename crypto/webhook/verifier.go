@@ -14,6 +14,7 @@ import (
 // refuses everything.
 type Verifier struct {
 	scheme  scheme
+	pismo   *pismo // scheme where it is Pismo's, which takes a Scratch's memory; else nil
 	name    string
 	route   string
 	header  string // name, without regard to case
@@ -42,17 +43,46 @@ func (v *Verifier) Open(header map[string][]string, body []byte, now time.Time) 
 
 // OpenRequest is Open for a request of which the method and target are known too.
 func (v *Verifier) OpenRequest(r Request, now time.Time) (*Message, error) {
-	if v == nil || v.scheme == nil {
-		return nil, refuse(ErrKeyUnknown, "verifier was not made by a constructor")
-	}
-	if len(r.Body) > v.maxBody {
-		return nil, refuse(ErrTooLarge, "body is larger than this route takes")
-	}
-	m := &Message{scheme: v.name, route: v.route, body: r.Body, covers: v.scheme.coverage()}
-	if refusal := v.scheme.open(m, v, r, now); refusal != nil {
+	m := new(Message)
+	if refusal := v.open(m, &r, nil, now); refusal != nil {
 		return nil, refusal
 	}
 	return m, nil
+}
+
+// Scratch is memory for messages of which the caller has one at a time: opening the next
+// one overwrites the last one. The zero Scratch is ready for use; it must not be copied
+// after that, and is not safe for concurrent use.
+type Scratch struct {
+	message Message
+	token   [usualToken]byte
+}
+
+// Open is v.OpenRequest(*r, now) whose Message lies in s, and holds until s is used again.
+func (s *Scratch) Open(v *Verifier, r *Request, now time.Time) (*Message, error) {
+	s.message = Message{}
+	if refusal := v.open(&s.message, r, s, now); refusal != nil {
+		return nil, refusal
+	}
+	return &s.message, nil
+}
+
+// open fills in m, which is zero, and may keep what it decodes in s where that is not nil.
+func (v *Verifier) open(m *Message, r *Request, s *Scratch, now time.Time) *Error {
+	if v == nil || v.scheme == nil {
+		return refuse(ErrKeyUnknown, "verifier was not made by a constructor")
+	}
+	if len(r.Body) > v.maxBody {
+		return refuse(ErrTooLarge, "body is larger than this route takes")
+	}
+	m.scheme, m.route, m.body, m.covers = v.name, v.route, r.Body, v.scheme.coverage()
+	if v.pismo == nil {
+		return v.scheme.open(m, v, *r, now)
+	}
+	if s == nil {
+		return v.pismo.openPooled(m, v, r, now)
+	}
+	return v.pismo.openIn(m, v, r, s.token[:0], now, false)
 }
 
 // MaxBody returns how many bytes of a body the caller has to read at most: one
@@ -69,20 +99,16 @@ func (v *Verifier) Header() string { return v.header }
 // Coverage returns how much of the body a signature of the scheme vouches for.
 func (v *Verifier) Coverage() Coverage { return v.scheme.coverage() }
 
-// hashBody fills in the body's hash, and puts its padded standard Base64 into b64 where
-// that is not nil.
-func (m *Message) hashBody(b64 *[44]byte) {
-	var t accel.Texts
-	if accel.Linked && accel.SHA256Text(m.body, &t) {
-		m.bodyHash, m.digest = t.Sum(), string(t.Hex())
-		if b64 != nil {
-			copy(b64[:], t.Base64())
-		}
+// hashBody fills in the body's hash and its digits, and its padded standard Base64 where
+// that is wanted.
+func (m *Message) hashBody(b64 bool) {
+	if accel.Linked && accel.SHA256Text(m.body, &m.hash) {
 		return
 	}
-	m.bodyHash = sha256.Sum256(m.body)
-	m.digest = digest.Text(&m.digestText, &m.bodyHash)
-	if b64 != nil {
-		base64.StdEncoding.Encode(b64[:], m.bodyHash[:])
+	sum := sha256.Sum256(m.body)
+	*m.hash.Sum() = sum
+	digest.Text(m.hash.Hex(), &sum)
+	if b64 {
+		base64.StdEncoding.Encode(m.hash.Base64()[:], sum[:])
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/issuant/issuant/internal/base64url"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Linked tells whether a host is asked at all.
@@ -43,19 +44,57 @@ func sha256Text(msg unsafe.Pointer, msgLen uint32, out unsafe.Pointer) uint32
 //go:noescape
 func jwsDecode(text unsafe.Pointer, textLen uint32, out unsafe.Pointer) uint32
 
+//go:wasmimport issuant_host jws_verify
+//go:noescape
+func jwsVerify(alg, e uint32, n unsafe.Pointer, nLen uint32, token unsafe.Pointer, tokenLen uint32, out unsafe.Pointer) uint32
+
 func start(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
 
 // VerifyRSA asks the host whether sig is a signature of the message. done is false
 // where the host was not asked, or does not do this one.
 func VerifyRSA(pub *rsa.PublicKey, hash crypto.Hash, pss bool, msg string, sig []byte) (holds, asked bool) {
-	alg, words := algorithm(hash, pss), pub.N.Bits()
-	if alg == 0 || len(words) == 0 || len(sig) == 0 {
+	alg := algorithm(hash, pss)
+	n, size := modulus(pub)
+	if alg == 0 || size == 0 || len(sig) == 0 {
 		return false, false
 	}
-	// The words of a modulus, least first and each little-endian, are its bytes.
-	n, size := unsafe.Pointer(unsafe.SliceData(words)), uint32(len(words))*uint32(unsafe.Sizeof(words[0]))
 	answer := rsaVerify(alg, uint32(pub.E), n, size, unsafe.Pointer(unsafe.StringData(msg)), uint32(len(msg)), start(sig), uint32(len(sig)))
 	return answer == done, answer != unsupported
+}
+
+// modulus is where the bytes of a key's modulus lie, the lowest one first: the words of a
+// number, least first and each little-endian, are its bytes.
+func modulus(pub *rsa.PublicKey) (n unsafe.Pointer, size uint32) {
+	words := pub.N.Bits()
+	return unsafe.Pointer(unsafe.SliceData(words)), uint32(len(words)) * uint32(unsafe.Sizeof(words[0]))
+}
+
+// payloadLen is what the host writes before a payload: the length of its text, in bytes.
+const payloadLen = 4
+
+// VerifyJWS has the host verify a token, whose header says nothing that the caller has
+// not seen to, and decode its payload into dst's memory where it is enough. The host
+// refuses a weak key. payload is nil where it does not take the token, for whatever reason.
+func VerifyJWS(dst []byte, pub *rsa.PublicKey, hash crypto.Hash, pss bool, token string) (payload []byte) {
+	alg := algorithm(hash, pss)
+	n, size := modulus(pub)
+	if alg == 0 || size == 0 {
+		return nil
+	}
+	if room := payloadLen + base64url.Len(len(token)); cap(dst) < room {
+		dst = make([]byte, room)
+	}
+	dst = dst[:cap(dst)]
+	if jwsVerify(alg, uint32(pub.E), n, size, unsafe.Pointer(unsafe.StringData(token)), uint32(len(token)), start(dst)) != done {
+		return nil
+	}
+	// No answer of a host leads beyond the text.
+	text := int(word.Load4(Text(dst), 0))
+	if text > len(token) {
+		return nil
+	}
+	end := payloadLen + base64url.Len(text)
+	return dst[payloadLen:end:end]
 }
 
 // DecodeJWS has the host decode what stands behind a token's header: payload, dot and
@@ -76,9 +115,6 @@ func DecodeJWS(dst []byte, text string) (payload, signature []byte, dot int) {
 	m := n + base64url.Len(len(text)-dot-1)
 	return dst[lengths:n:n], dst[n:m:m], dot
 }
-
-// Text is a view of bytes that do not change meanwhile.
-func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // SHA256 has the host write the message's hash into out.
 func SHA256(msg []byte, out *[32]byte) bool {

@@ -88,16 +88,18 @@ func TestWithinIsLoad(t *testing.T) {
 	}
 }
 
-func TestEqualIsEqual(t *testing.T) {
+func TestEqualAndSameAreEqual(t *testing.T) {
 	text := strings.Repeat("0123456789", 4)
-	for n := range len(text) {
-		a := text[:n]
-		if !word.Equal(a, strings.Clone(a)) || word.Equal(a, text[:n+1]) {
-			t.Errorf("of %d bytes", n)
-		}
-		for i := range n {
-			if word.Equal(a, a[:i]+"x"+a[i+1:]) {
-				t.Errorf("of %d bytes, another at %d", n, i)
+	for name, equal := range map[string]func(a, b string) bool{"Equal": word.Equal, "Same": word.Same} {
+		for n := range len(text) {
+			a := text[:n]
+			if !equal(a, strings.Clone(a)) || equal(a, text[:n+1]) {
+				t.Errorf("%s of %d bytes", name, n)
+			}
+			for i := range n {
+				if equal(a, a[:i]+"x"+a[i+1:]) {
+					t.Errorf("%s of %d bytes, another at %d", name, n, i)
+				}
 			}
 		}
 	}

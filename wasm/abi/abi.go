@@ -4,7 +4,7 @@ package abi
 // refuses another major version; a minor version adds exports, members and codes.
 const (
 	Major   = 1
-	Minor   = 1
+	Minor   = 2
 	Version = Major<<16 | Minor
 )
 
@@ -71,6 +71,12 @@ const (
 	// no other character, bits behind the last byte zero. Writes the length of the first
 	// text in 4 little-endian bytes, then the bytes of both. Since 1.1.
 	HostJWSDecode = "jws_decode"
+	// (alg i32, e i32, n i32, n_len i32, token i32, token_len i32, out i32) -> i32: verifies
+	// a compact token as HostRSAVerify does its signature, and decodes its payload as
+	// HostJWSDecode does. What its header says is for the module to see to. Writes the
+	// length of the payload's text in 4 little-endian bytes, then the payload's bytes; what
+	// stands there after another answer than HostDone is no payload. Since 1.2.
+	HostJWSVerify = "jws_verify"
 	// (hash i32, key i32, key_len i32, msg i32, msg_len i32, out i32) -> i32: writes the
 	// HMAC of full length; hash is one of the constants Hash*.
 	HostHMAC = "hmac"

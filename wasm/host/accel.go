@@ -10,7 +10,6 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"hash"
 	"math/big"
 	"slices"
@@ -19,7 +18,9 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
+	"github.com/issuant/issuant/internal/accel"
 	"github.com/issuant/issuant/internal/base64url"
+	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/keycheck"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -38,6 +39,7 @@ func provideHost(ctx context.Context, r wazero.Runtime) error {
 		abi.HostSHA256:     {3, sha256Sum},
 		abi.HostSHA256Text: {3, sha256Text},
 		abi.HostJWSDecode:  {3, jwsDecode},
+		abi.HostJWSVerify:  {7, keys.jwsVerify},
 		abi.HostHMAC:       {6, hmacSum},
 	} {
 		params := slices.Repeat([]api.ValueType{api.ValueTypeI32}, f.params)
@@ -90,32 +92,74 @@ var rsaHashes = [...]crypto.Hash{
 
 // rsaVerify: alg, e, n, n_len, msg, msg_len, sig, sig_len.
 func (c *keyCache) rsaVerify(m api.Memory, s []uint64) uint64 {
-	alg := uint32(s[0])
-	if alg == 0 || alg >= uint32(len(rsaHashes)) {
+	if !isAlgorithm(s[0]) {
 		return abi.HostUnsupported
 	}
-	n, ok1 := view(m, s[2], s[3])
-	msg, ok2 := view(m, s[4], s[5])
-	sig, ok3 := view(m, s[6], s[7])
-	if !ok1 || !ok2 || !ok3 || len(n) > keycheck.MaxRSABits/8 || uint32(s[1]) > keycheck.MaxRSAExponent {
+	pub := c.keyAt(m, s[1], s[2], s[3])
+	msg, ok1 := view(m, s[4], s[5])
+	sig, ok2 := view(m, s[6], s[7])
+	if !ok1 || !ok2 || !holds(pub, uint32(s[0]), msg, sig) {
 		return abi.HostRefused
 	}
-	pub := c.key(n, uint32(s[1]))
+	return abi.HostDone
+}
+
+func isAlgorithm(alg uint64) bool { return uint32(alg) != 0 && uint32(alg) < uint32(len(rsaHashes)) }
+
+// keyAt is key for the bytes at an address.
+func (c *keyCache) keyAt(m api.Memory, e, addr, length uint64) *rsa.PublicKey {
+	n, ok := view(m, addr, length)
+	if !ok || len(n) > keycheck.MaxRSABits/8 || uint32(e) > keycheck.MaxRSAExponent {
+		return nil
+	}
+	return c.key(n, uint32(e))
+}
+
+// holds reports whether sig is a signature of the message; under no key none is.
+func holds(pub *rsa.PublicKey, alg uint32, msg, sig []byte) bool {
 	if pub == nil || len(sig) != pub.Size() {
-		return abi.HostRefused
+		return false
 	}
 	h := rsaHashes[alg]
 	var room [sha512.Size]byte
-	digest := appendHash(room[:0], h, msg)
-	var err error
+	sum := appendHash(room[:0], h, msg)
 	if alg >= abi.RSAPSSSHA256 {
-		err = rsa.VerifyPSS(pub, h, digest, sig, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-	} else {
-		err = rsa.VerifyPKCS1v15(pub, h, digest, sig)
+		return rsa.VerifyPSS(pub, h, sum, sig, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
 	}
-	if err != nil {
+	return rsa.VerifyPKCS1v15(pub, h, sum, sig) == nil
+}
+
+// jwsVerify: alg, e, n, n_len, token, token_len, out.
+func (c *keyCache) jwsVerify(m api.Memory, s []uint64) uint64 {
+	if !isAlgorithm(s[0]) {
+		return abi.HostUnsupported
+	}
+	token, ok := view(m, s[4], s[5])
+	last := bytes.LastIndexByte(token, '.')
+	if !ok || last < 0 {
 		return abi.HostRefused
 	}
+	input, signature := token[:last], token[last+1:]
+	_, payload, ok := bytes.Cut(input, []byte{'.'})
+	pub := c.keyAt(m, s[1], s[2], s[3])
+	if !ok || pub == nil || base64url.Len(len(signature)) != pub.Size() {
+		return abi.HostRefused
+	}
+	var room [keycheck.MaxRSABits / 8]byte
+	sig, ok := base64url.AppendBytes(room[:0], signature)
+	if !ok || !holds(pub, uint32(s[0]), input, sig) {
+		return abi.HostRefused
+	}
+	size := base64url.Len(len(payload))
+	out, ok := view(m, s[6], uint64(4+size))
+	if !ok {
+		return abi.HostRefused
+	}
+	// What is taken is exactly as long as there is room for it.
+	if _, ok = base64url.AppendBytes(out[4:4], payload); !ok {
+		return abi.HostRefused
+	}
+	binary.LittleEndian.PutUint32(out, uint32(len(payload)))
 	return abi.HostDone
 }
 
@@ -146,14 +190,14 @@ func sha256Sum(m api.Memory, s []uint64) uint64 {
 // sha256Text: msg, msg_len, out.
 func sha256Text(m api.Memory, s []uint64) uint64 {
 	msg, ok1 := view(m, s[0], s[1])
-	out, ok2 := view(m, s[2], 140)
+	out, ok2 := view(m, s[2], uint64(len(accel.Texts{})))
 	if !ok1 || !ok2 {
 		return abi.HostRefused
 	}
-	sum := sha256.Sum256(msg)
-	copy(out, sum[:])
-	hex.Encode(out[32:96], sum[:])
-	base64.StdEncoding.Encode(out[96:140], sum[:])
+	texts := (*accel.Texts)(out)
+	*texts.Sum() = sha256.Sum256(msg)
+	digest.Text(texts.Hex(), texts.Sum())
+	base64.StdEncoding.Encode(texts.Base64()[:], texts.Sum()[:])
 	return abi.HostDone
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental/wazerotest"
 
 	"github.com/issuant/issuant/crypto/jose"
+	"github.com/issuant/issuant/internal/base64url"
 	"github.com/issuant/issuant/internal/testkey"
 	"github.com/issuant/issuant/wasm/abi"
 )
@@ -173,6 +174,76 @@ func TestHostDecodesAsStrictlyAsTheModule(t *testing.T) {
 	}
 }
 
+// rs256 is a token of that input.
+func rs256(t *testing.T, key *rsa.PrivateKey, input string) string {
+	t.Helper()
+	sum := sha256.Sum256([]byte(input))
+	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(sig)
+}
+
+// TestHostVerifiesTokensAsStrictlyAsTheModule holds jws_verify to package jose: what that
+// refuses the host does, and of what both take the payload is the same.
+func TestHostVerifiesTokensAsStrictlyAsTheModule(t *testing.T) {
+	const out = 100_000
+	key, b64 := testkey.RSA(t, "rsa2048-a"), base64.RawURLEncoding.EncodeToString
+	verify := func(alg uint64, n *big.Int, token string) (answer uint64, payload []byte) {
+		m, s := placed(littleEndian(n), []byte(token))
+		answer = new(keyCache).jwsVerify(m, slices.Concat([]uint64{alg, uint64(key.E)}, s, []uint64{out}))
+		text, _ := m.ReadUint32Le(out)
+		payload, _ = m.Read(out+4, uint32(base64url.Len(int(min(text, 1<<16)))))
+		return answer, payload
+	}
+	sign := func(input string) string { return rs256(t, key, input) }
+	header := b64([]byte(`{"alg":"RS256","kid":"k"}`)) + "."
+	good := sign(header + b64([]byte(`{"a":1}`)))
+	taken := 0
+	for _, token := range []string{
+		good, sign(header), sign(header + "AA"), sign(header + b64(bytes.Repeat([]byte("x"), 9000))),
+		"", ".", "..", header, header + ".", good[:len(good)-1], good + "A", good + "=", good + "\n", good + ".", "." + good, good[1:],
+		strings.Replace(good, ".", "..", 1), sign(header + "AB"), sign(header + "A"), sign(header + "AA=="), sign(header + "A\nA"),
+		sign(header + "AA.AA"), sign(header + "A+"), sign(header + "\xff"), sign(strings.TrimSuffix(header, ".")), sign(b64([]byte(`{"a":1}`))),
+		header + "e30." + strings.Repeat("A", 342), header + "e30.", header + "e31" + good[strings.LastIndexByte(good, '.'):],
+	} {
+		var want []byte
+		jws, err := jose.Parse(token)
+		if err == nil {
+			want, err = jws.VerifyRS256(&key.PublicKey)
+		}
+		answer, payload := verify(abi.RSAPKCS1SHA256, key.N, token)
+		if (answer == abi.HostDone) != (err == nil) || err == nil && !bytes.Equal(payload, want) {
+			t.Errorf("%.80q: %d %.80q, and in package jose %.80q, %v", token, answer, payload, want, err)
+		}
+		if err == nil {
+			taken++
+		}
+	}
+	if taken != 4 {
+		t.Errorf("%d tokens are good", taken)
+	}
+	for i := range 8 * len(good) {
+		b := []byte(good)
+		b[i/8] ^= 1 << (i % 8)
+		if answer, _ := verify(abi.RSAPKCS1SHA256, key.N, string(b)); answer != abi.HostRefused {
+			t.Fatalf("bit %d: %d", i, answer)
+		}
+	}
+	if answer, _ := verify(abi.RSAPSSSHA256, key.N, good); answer != abi.HostRefused {
+		t.Errorf("as PS256: %d", answer)
+	}
+	if answer, _ := verify(abi.RSAPKCS1SHA256, new(big.Int).Sub(key.N, big.NewInt(1)), good); answer != abi.HostRefused {
+		t.Errorf("under a key that is refused: %d", answer)
+	}
+	for _, alg := range []uint64{0, 7, 1 << 20} {
+		if answer, _ := verify(alg, key.N, good); answer != abi.HostUnsupported {
+			t.Errorf("algorithm %d: %d", alg, answer)
+		}
+	}
+}
+
 // TestHostKnowsKeysByAllTheirBytes: keys that lie in one slot, and differ in one bit.
 func TestHostKnowsKeysByAllTheirBytes(t *testing.T) {
 	c, n := new(keyCache), littleEndian(testkey.RSA(t, "rsa2048-a").N)
@@ -201,6 +272,12 @@ func reversed(b []byte) []byte {
 // reaches beyond its own memory.
 func TestHostStaysInsideTheMemory(t *testing.T) {
 	m, _ := placed()
+	key := testkey.RSA(t, "rsa2048-a")
+	tokens, good := placed(littleEndian(key.N), []byte(rs256(t, key, "e30.e30")))
+	good = slices.Concat([]uint64{abi.RSAPKCS1SHA256, uint64(key.E)}, good, []uint64{2*wazerotest.PageSize - 6})
+	if got := new(keyCache).jwsVerify(tokens, good); got != abi.HostDone {
+		t.Errorf("jws_verify up to the end: %d", got)
+	}
 	const edge = 2*wazerotest.PageSize - 1
 	for _, far := range []uint64{edge, 1<<32 - 1, 1 << 31} {
 		for i := range 4 {
@@ -227,6 +304,13 @@ func TestHostStaysInsideTheMemory(t *testing.T) {
 			s[1] += 3
 			if got := jwsDecode(m, s); got != abi.HostRefused {
 				t.Errorf("jws_decode %v: %d", s, got)
+			}
+		}
+		for i := range 5 {
+			at := slices.Clone(good)
+			at[2+i] = far
+			if got := new(keyCache).jwsVerify(tokens, at); got != abi.HostRefused {
+				t.Errorf("jws_verify %v: %d", at, got)
 			}
 		}
 		for _, s := range [][]uint64{{1, far, 2, 64, 2, 64}, {1, 64, 2, far, 2, 64}, {1, 64, 2, 64, 2, far}} {

@@ -113,18 +113,19 @@ func (m *instance) answer(c *call) error {
 	if err != nil {
 		return err
 	}
-	r, a, v, err := m.verifying(c.second, c.in)
+	r, v, err := m.verifying(c.second, c.in)
 	if err != nil {
 		return err
 	}
-	if r.codec == nil || r.codec.Name() != a.scheme {
+	now := m.scratch.arrival.now
+	if r.codec == nil || r.codec.Name() != m.scratch.arrival.scheme {
 		return ErrCodec
 	}
 	e, err := r.engine(c.first, p)
 	if err != nil {
 		return err
 	}
-	msg, err := v.OpenRequest(a.request, a.now)
+	msg, err := m.verified(v)
 	if err != nil {
 		return &unanswered{refused(err), engine.ReplyFor(err), nil}
 	}
@@ -132,7 +133,7 @@ func (m *instance) answer(c *call) error {
 	if err != nil {
 		return &unanswered{err, r.codec.SystemError(), msg}
 	}
-	d := e.Decide(decoded.Event, a.now)
+	d := e.Decide(decoded.Event, now)
 	reply := r.codec.SystemError()
 	if !d.SystemError {
 		if reply, err = r.codec.Encode(decoded.Event, d); err != nil {
@@ -141,7 +142,7 @@ func (m *instance) answer(c *call) error {
 	}
 	out := append(appendReply(append(m.out, '{'), reply), `,"unknown_fields":`...)
 	out = append(strconv.AppendInt(out, int64(decoded.UnknownFields), 10), `,"message":{`...)
-	out = append(appendMessage(out, msg), `},"decision":`...)
+	out = append(m.scratch.sender.appendMessage(out, msg), `},"decision":`...)
 	m.out = append(d.AppendJSON(out), '}')
 	return nil
 }
@@ -178,7 +179,7 @@ func (u *unanswered) Unwrap() error { return u.error }
 func (u *unanswered) appendReply(dst []byte) []byte {
 	dst = appendReply(append(dst, '{'), u.reply)
 	if u.msg != nil {
-		dst = append(appendMessage(append(dst, `,"message":{`...), u.msg), '}')
+		dst = append(new(sender).appendMessage(append(dst, `,"message":{`...), u.msg), '}')
 	}
 	dst = append(dst, `,"refusal":`...)
 	if a, ok := u.error.(answer); ok {

@@ -13,27 +13,27 @@ var errFrame = badInput("the frame is not what wasm/ABI.md says, or is not as lo
 
 // frame reads a request in the form of abi.Frame. Its texts and body are parts of the
 // tray; all lengths are the host's word, and together they must be the input's length.
-func (m *instance) frame(in []byte) (a arrival, err error) {
+func (m *instance) frame(in []byte) error {
 	text := unsafe.String(unsafe.SliceData(in), len(in))
 	if len(text) < abi.FrameHead || text[1] != 1 {
-		return a, errFrame
+		return errFrame
 	}
 	head, lengths, body := word.Load(text, 0), word.Load(text, 16), word.Load(text, 24)
 	fields := int(head >> 16 & 0xffff)
 	if fields > abi.MaxHeaders {
-		return a, errHeaders
+		return errHeaders
 	}
 	r := reader{rest: text, at: uint64(abi.FrameHead + fields*abi.FrameField)}
-	a.scheme = r.take(head >> 32)
-	a.request.Method, a.request.Target = r.take(lengths&(1<<32-1)), r.take(lengths>>32)
-	a.request.Fields = m.fields(&r, fields)
+	scheme := r.take(head >> 32)
+	method, target := r.take(lengths&(1<<32-1)), r.take(lengths>>32)
+	list := m.fields(&r, fields)
 	start := r.at
 	if r.take(body); r.bad || r.at != uint64(len(in)) {
-		return a, errFrame
+		return errFrame
 	}
-	a.request.Body = in[start:]
-	a.now, err = instant(int64(word.Load(text, 8)))
-	return a, err
+	now, err := instant(int64(word.Load(text, 8)))
+	m.scratch.arrival = arrival{now, scheme, webhook.Request{Method: method, Target: target, Fields: list, Body: in[start:]}}
+	return err
 }
 
 // reader takes texts of given lengths, one behind the other.

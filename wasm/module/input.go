@@ -15,10 +15,13 @@ import (
 // scratch is memory that calls use again.
 type scratch struct {
 	body   []byte
-	token  []byte // what a token decodes to
 	header map[string][]string
 	values []string
 	fields []webhook.Field
+
+	arrival arrival // the request of this call
+	message webhook.Scratch
+	sender  sender
 }
 
 func badInput(format string, args ...any) error {

@@ -2,12 +2,12 @@ package module
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/issuant/issuant/crypto/webhook"
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/wasm/abi"
 )
 
@@ -24,19 +24,18 @@ var arrivalMembers = []string{"now_ms", "scheme", "method", "path", "headers", "
 // verifier takes those for one repeated header.
 var arrivalLimits = strictjson.Limits{MaxBytes: abi.MaxTray, MaxDepth: 3, MaxValues: 3*abi.MaxHeaders + 16, CaseVariants: true}
 
-// arrive reads a request, in either form. What it holds lies in the tray, or in scratch
-// memory.
-func (m *instance) arrive(in []byte) (a arrival, err error) {
+// arrive reads a request, in either form, into m.scratch.arrival. What that holds lies in
+// the tray, or in scratch memory.
+func (m *instance) arrive(in []byte) error {
 	if len(in) > 0 && in[0] == abi.FrameMark {
 		return m.frame(in)
 	}
 	o, err := m.whole(in, arrivalLimits)
 	if err != nil {
-		return a, err
+		return err
 	}
 	o.only(arrivalMembers...)
-	a.now = o.now()
-	a.scheme = o.get("scheme", strictjson.String, true).Str()
+	a := arrival{now: o.now(), scheme: o.get("scheme", strictjson.String, true).Str()}
 	a.request.Method = o.get("method", strictjson.String, false).Str()
 	a.request.Target = o.get("path", strictjson.String, false).Str()
 	a.request.Header = m.headers(o)
@@ -45,7 +44,8 @@ func (m *instance) arrive(in []byte) (a arrival, err error) {
 	}
 	m.scratch.body = o.bytes(m.scratch.body[:0], "body_b64")
 	a.request.Body = m.scratch.body
-	return a, o.err
+	m.scratch.arrival = a
+	return o.err
 }
 
 // headers reads an object whose members are a value or a list of values.
@@ -85,54 +85,72 @@ func (m *instance) headers(o *object) map[string][]string {
 
 var errHeaders = badInput("headers have more than 256 values")
 
-// tokenRoom is what a token of 2,700 characters decodes to; of longer ones a message makes
-// memory of its own.
-const tokenRoom = 2 << 10
-
-// verifying reads a request, and finds the ring and the verifier of its scheme.
-func (m *instance) verifying(handle uint32, in []byte) (r *ring, a arrival, v *webhook.Verifier, err error) {
+// verifying reads a request into m.scratch.arrival, and finds the ring and the verifier of
+// its scheme.
+func (m *instance) verifying(handle uint32, in []byte) (r *ring, v *webhook.Verifier, err error) {
 	if r, err = m.ring(handle); err != nil {
-		return nil, arrival{}, nil, err
+		return nil, nil, err
 	}
-	if a, err = m.arrive(in); err != nil {
-		return nil, arrival{}, nil, err
+	if err = m.arrive(in); err != nil {
+		return nil, nil, err
 	}
-	if m.scratch.token == nil {
-		m.scratch.token = make([]byte, 0, tokenRoom)
-	}
-	a.request.Scratch = m.scratch.token
-	v, err = r.verifier(a.scheme)
-	return r, a, v, err
+	v, err = r.verifier(m.scratch.arrival.scheme)
+	return r, v, err
+}
+
+// verified opens the request that arrived. The message holds until the next one.
+func (m *instance) verified(v *webhook.Verifier) (*webhook.Message, error) {
+	a := &m.scratch.arrival
+	return m.scratch.message.Open(v, &a.request, a.now)
 }
 
 func (m *instance) openRequest(c *call) error {
-	_, a, v, err := m.verifying(c.first, c.in)
+	_, v, err := m.verifying(c.first, c.in)
 	if err != nil {
 		return err
 	}
-	msg, err := v.OpenRequest(a.request, a.now)
+	msg, err := m.verified(v)
 	if err != nil {
 		return refused(err)
 	}
-	m.out = append(appendMessage(append(m.out, '{'), msg), `,"claims":`...)
+	m.out = append(m.scratch.sender.appendMessage(append(m.out, '{'), msg), `,"claims":`...)
 	m.out = append(msg.AppendClaims(m.out), '}')
 	return nil
 }
 
-// appendMessage appends members with what a host needs of a verified message: above all
-// the replay key, since the module remembers nothing.
-func appendMessage(dst []byte, msg *webhook.Message) []byte {
-	dst = canon.AppendString(append(dst, `"scheme":`...), msg.Scheme())
-	dst = canon.AppendString(append(dst, `,"key_id":`...), msg.KeyID())
+// sender is what the last message came from, which most messages do, and what is said of
+// it.
+type sender struct {
+	scheme, keyID, account string
+	members                []byte
+}
+
+func (s *sender) is(msg *webhook.Message) bool {
+	return len(s.members) > 0 && word.Equal(s.account, msg.Account()) && word.Equal(s.keyID, msg.KeyID()) && word.Equal(s.scheme, msg.Scheme())
+}
+
+func (s *sender) set(msg *webhook.Message) {
+	s.scheme, s.keyID, s.account = msg.Scheme(), msg.KeyID(), owned(msg.Account())
+	dst := canon.AppendString(append(s.members[:0], `"scheme":`...), s.scheme)
+	dst = canon.AppendString(append(dst, `,"key_id":`...), s.keyID)
 	dst = append(dst, `,"account":`...)
-	if account := msg.Account(); account != "" {
-		dst = canon.AppendString(dst, account)
+	if s.account != "" {
+		dst = canon.AppendString(dst, s.account)
 	} else {
 		dst = append(dst, "null"...)
 	}
-	dst = append(dst, `,"issued_at":`...)
+	s.members = append(dst, `,"issued_at":`...)
+}
+
+// appendMessage appends members with what a host needs of a verified message: above all
+// the replay key, since the module remembers nothing.
+func (s *sender) appendMessage(dst []byte, msg *webhook.Message) []byte {
+	if !s.is(msg) {
+		s.set(msg)
+	}
+	dst = append(dst, s.members...)
 	if at := msg.IssuedAt(); !at.IsZero() {
-		dst = strconv.AppendInt(dst, at.Unix(), 10)
+		dst = canon.AppendInt(dst, at.Unix())
 	} else {
 		dst = append(dst, "null"...)
 	}
