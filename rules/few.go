@@ -95,10 +95,10 @@ func (x *fewIndex) look(st *lookup) {
 			x.tryAll(r.absent, st)
 		case r.list:
 			for _, item := range st.itemsOf(int32(i)) {
-				x.cell(r, &st.slots[i], item, st)
+				x.cell(r, &st.x.slots[i], item, st)
 			}
 		default:
-			x.cell(r, &st.slots[i], c, st)
+			x.cell(r, &st.x.slots[i], c, st)
 		}
 	}
 }

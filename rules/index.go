@@ -19,9 +19,12 @@ type index struct {
 	words  int     // of a bitmap over the rules
 
 	// Made from the above when the index is complete:
-	plan   plan    // of the groups
-	boards []board // instead of few and, where they hold them too, of groups
-	whole  bool    // they do
+	plan    plan       // of the groups
+	views   []slotView // of the slots
+	near    []uint16
+	entries []textEntry
+	boards  []board // instead of few and, where they hold them too, of groups
+	whole   bool    // they do
 }
 
 // minGroup is how many conjunctions of one signature are worth a group. A group holds
@@ -63,7 +66,7 @@ func (t *test) pass(st *lookup) Truth {
 	if c == absentCell {
 		return t.absent
 	}
-	s := &st.slots[t.slot]
+	s := &st.x.slots[t.slot]
 	if t.list != noList {
 		some := false
 		for _, item := range st.itemsOf(t.slot) {
@@ -133,15 +136,15 @@ func (f *findings) note(c claim, unknown bool) {
 	w, bit := uint32(c)>>7, uint64(1)<<(uint32(c)>>1&63)
 	f.dirty[w>>6] |= 1 << (w & 63)
 	switch {
+	case !unknown && !c.ask():
+		f.hits[w] |= bit
+		return
 	case c.ask():
 		f.asks[w] |= bit
-		f.rare = true
-	case unknown:
-		f.open[w] |= bit
-		f.rare = true
 	default:
-		f.hits[w] |= bit
+		f.open[w] |= bit
 	}
+	f.rare = true
 }
 
 // take returns word w of the findings: the rules that are true, and all, and forgets them.
@@ -158,7 +161,7 @@ func (f *findings) take(w int) (hits, all, asks uint64) {
 // lookup is one look-up under way. It lies on the stack, with what is read most.
 type lookup struct {
 	*state
-	slots []slotIndex
+	x     *index
 	has   *[MaxFields / 64]uint64
 	texts []string
 	nums  []int64
@@ -324,16 +327,18 @@ func (c *conj) signature() string {
 // complete makes what look-ups need besides; ok is false when the groups are not sound,
 // or when their sets would take more than most words.
 func (x *index) complete(most int) (ok bool) {
-	if ok = x.makePlan(most); ok {
-		x.makeBoards()
+	if !x.makePlan(most) {
+		return false
 	}
-	return ok
+	x.makeBoards()
+	x.makeViews()
+	return true
 }
 
 // look finds all rules that are true or not known to be false.
 func (x *index) look(env *Env, memory *state) {
 	f := env.Facts
-	st := &lookup{state: memory, slots: x.slots, has: &f.has, texts: f.texts, nums: f.nums, env: env}
+	st := &lookup{state: memory, x: x, has: &f.has, texts: f.texts, nums: f.nums, env: env}
 	st.reset(x)
 	for _, rule := range x.always {
 		st.found.note(claimOf(rule, true), false)
@@ -344,9 +349,7 @@ func (x *index) look(env *Env, memory *state) {
 	if x.whole {
 		return
 	}
-	for i := range x.plan.heads {
-		x.plan.look(&x.plan.heads[i], st)
-	}
+	x.plan.lookAll(st)
 	if len(x.boards) == 0 && len(x.few.conjs) > 0 {
 		x.few.look(st)
 	}

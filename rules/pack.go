@@ -64,7 +64,7 @@ type Pack struct {
 	rules    []Condition
 	sections []Condition
 	modes    []mode   // by rule: what Run asks of each, kept out of the large Rule
-	picky    []uint64 // bit by rule: see mode
+	picky    []uint64 // bit by rule: see mode; nil when there is none
 	index    *index
 	cost     logic.Cost
 	lists    []*List
@@ -88,10 +88,12 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 
 func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) (*Pack, error) {
 	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
-	p.picky = make([]uint64, x.words)
 	for i := range m.Rules {
 		p.modes = append(p.modes, modeOf(&m.Rules[i], rules[i]))
 		if p.modes[i].picky {
+			if p.picky == nil {
+				p.picky = make([]uint64, x.words)
+			}
 			p.picky[i>>6] |= 1 << (i & 63)
 		}
 	}

@@ -20,7 +20,8 @@ type plan struct {
 // head is a group.
 type head struct {
 	all      set
-	from, to uint32 // of its probes
+	first    probe  // a copy of the first of its probes
+	from, to uint32 // of these
 	claims   uint32 // where its claims begin
 	open     uint32 // where the bitmap begins of those that must be told when they are unknown, if there are any
 }
@@ -77,26 +78,48 @@ func (pl *plan) find(p *probe, c int32, slots []slotIndex) set {
 	return pl.tables[p.table+uint32(c)]
 }
 
+// lookAll finds the members of all groups that an event leaves standing. Most groups have
+// none that pass for their first slot.
+func (pl *plan) lookAll(st *lookup) {
+	cells, tables := st.cells, pl.tables
+	for i := range pl.heads {
+		h := &pl.heads[i]
+		if first := &h.first; first.plain {
+			c := cells[first.slot]
+			if c == unseen {
+				c = st.see(first.slot)
+			}
+			if s := &tables[first.table+uint32(c)]; s.blocks == 0 && s.at != unknownAt {
+				continue
+			}
+		}
+		pl.look(h, st)
+	}
+}
+
 // look finds the members of a group that an event leaves standing. Where a slot lets no
 // member pass that those before let pass, the others are not looked at.
 func (pl *plan) look(h *head, st *lookup) {
-	kept, n, left, open := st.kept, 0, h.all.blocks, false
-	st.unions, st.united = st.unions[:0], st.united[:0]
+	kept, cells, n, left, open, lists := st.kept, st.cells, 0, h.all.blocks, false, 0
 	probes := pl.probes[h.from:h.to]
 	for i := range probes {
 		p := &probes[i]
-		c := st.cell(p.slot)
+		c := cells[p.slot]
+		if c == unseen {
+			c = st.see(p.slot)
+		}
 		var s set
 		switch {
 		case p.plain:
 			s = pl.tables[p.table+uint32(c)]
 		case p.list != noList && c != absentCell:
-			if left &= pl.unite(p, st); left == 0 {
+			if left &= pl.unite(p, lists, st); left == 0 {
 				return
 			}
+			lists++
 			continue
 		default:
-			s = pl.find(p, c, st.slots)
+			s = pl.find(p, c, st.x.slots)
 		}
 		if left&s.blocks == 0 {
 			if s != unknown {
@@ -113,7 +136,7 @@ func (pl *plan) look(h *head, st *lookup) {
 	if n == 0 {
 		kept[0], n = h.all, 1
 	}
-	pl.tell(h, kept[:n], left, open, st)
+	pl.tell(h, kept[:n], lists, left, open, st)
 }
 
 // union is what a list asks of members: a part of lookup.unions.
@@ -122,12 +145,15 @@ type union struct {
 	list     listTest
 }
 
-// unite gathers the sets of a list's items, and returns the blocks that may have members
-// that pass.
-func (pl *plan) unite(p *probe, st *lookup) (blocks uint64) {
+// unite gathers the sets of a list's items, after those of as many lists as there were in
+// the group before, and returns the blocks that may have members that pass.
+func (pl *plan) unite(p *probe, before int, st *lookup) (blocks uint64) {
+	if st.united = st.united[:before]; before == 0 {
+		st.unions = st.unions[:0]
+	}
 	u := union{from: len(st.unions), list: p.list}
 	for _, c := range st.itemsOf(p.slot) {
-		if s := pl.find(p, c, st.slots); s.blocks != 0 {
+		if s := pl.find(p, c, st.x.slots); s.blocks != 0 {
 			blocks |= s.blocks
 			st.unions = append(st.unions, s)
 		}
@@ -140,9 +166,9 @@ func (pl *plan) unite(p *probe, st *lookup) (blocks uint64) {
 	return blocks
 }
 
-// tell notes the members, in the blocks that are left, that are in all sets: if open,
-// they are unknown, and those are told that must be.
-func (pl *plan) tell(h *head, kept []set, left uint64, open bool, st *lookup) {
+// tell notes the members, in the blocks that are left, that are in all sets and pass for
+// the lists: if open, they are unknown, and those are told that must be.
+func (pl *plan) tell(h *head, kept []set, lists int, left uint64, open bool, st *lookup) {
 	for ; left != 0; left &= left - 1 {
 		i, block := uint32(bits.TrailingZeros64(left)), left&-left
 		m := ^uint64(0)
@@ -152,8 +178,8 @@ func (pl *plan) tell(h *head, kept []set, left uint64, open bool, st *lookup) {
 		for _, s := range kept {
 			m &= pl.word(s, block)
 		}
-		if m != 0 && len(st.united) > 0 {
-			m &= pl.united(block, st)
+		if m != 0 && lists > 0 {
+			m &= pl.united(st.united[:lists], block, st)
 		}
 		for ; m != 0; m &= m - 1 {
 			st.found.note(pl.claims[h.claims+i<<6+uint32(bits.TrailingZeros64(m))], open)
@@ -162,9 +188,9 @@ func (pl *plan) tell(h *head, kept []set, left uint64, open bool, st *lookup) {
 }
 
 // united returns the members of a block that pass for all lists.
-func (pl *plan) united(block uint64, st *lookup) uint64 {
+func (pl *plan) united(lists []union, block uint64, st *lookup) uint64 {
 	pass := ^uint64(0)
-	for _, u := range st.united {
+	for _, u := range lists {
 		some := uint64(0)
 		for _, s := range st.unions[u.from:u.to] {
 			some |= pl.word(s, block)
@@ -213,7 +239,7 @@ func (p *planner) group(g *group) {
 	for i := range g.entries {
 		p.probe(&g.entries[i])
 	}
-	p.h.to = uint32(len(p.probes))
+	p.h.first, p.h.to = p.probes[p.h.from], uint32(len(p.probes))
 	p.heads = append(p.heads, p.h)
 	p.deepest = max(p.deepest, len(g.entries))
 }

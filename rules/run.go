@@ -96,22 +96,39 @@ func (p *Pack) runIndexed(run *Run) {
 // note notes what the index has found, in the order of the rules, and forgets it.
 func (p *Pack) note(run *Run) {
 	found, notes := &run.state.found, run.Notes
+	plain := !found.rare && p.picky == nil
 	for d, words := range found.dirty {
 		found.dirty[d] = 0
 		for ; words != 0; words &= words - 1 {
 			w := d<<6 + bits.TrailingZeros64(words)
-			hits, all, asks := found.take(w)
-			plain := hits &^ p.picky[w]
-			for ; all != 0; all &= all - 1 {
-				n := bits.TrailingZeros64(all)
-				i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
-				if plain>>n&1 != 0 || p.settle(&v, i, hits>>n&1 != 0, asks>>n&1 != 0, &run.env) {
-					notes = append(notes, Note{i, v})
-				}
+			if !plain {
+				notes = p.noteWord(notes, w, found, &run.env)
+				continue
 			}
+			for hits := found.hits[w]; hits != 0; hits &= hits - 1 {
+				notes = append(notes, Note{w<<6 + bits.TrailingZeros64(hits), Verdict{Truth: True, Hit: true, Ran: true}})
+			}
+			found.hits[w] = 0
 		}
 	}
 	run.Notes, found.rare = notes, false
+}
+
+// noteWord notes word w of what was found.
+func (p *Pack) noteWord(notes []Note, w int, found *findings, env *Env) []Note {
+	hits, all, asks := found.take(w)
+	plain := hits
+	if p.picky != nil {
+		plain &^= p.picky[w]
+	}
+	for ; all != 0; all &= all - 1 {
+		n := bits.TrailingZeros64(all)
+		i, v := w<<6+n, Verdict{Truth: True, Hit: true, Ran: true}
+		if plain>>n&1 != 0 || p.settle(&v, i, hits>>n&1 != 0, asks>>n&1 != 0, env) {
+			notes = append(notes, Note{i, v})
+		}
+	}
+	return notes
 }
 
 // settle completes the verdict on a rule that is true, if hit, or else open; says tells

@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules/logic"
@@ -27,16 +26,16 @@ const (
 	firstCell               // of the values; of a list: it is there
 )
 
-// slotIndex finds the cell of a value. What a look-up reads of it comes first, so that it
-// lies together.
+// slotIndex is what is known of the values of a slot. What a look-up reads of it is its
+// view, and what is too rare for that.
 type slotIndex struct {
 	sight  sight
 	field  uint16
 	column uint16
 	points int32     // how many
 	below  int64     // the number before the first of near
-	near   []uint16  // cells of the numbers from below on, where they lie close together
-	table  textTable // the points
+	near   []uint16  // cells of the numbers from below on, where they lie close together; see makeViews
+	table  textTable // the points; see makeViews
 	keys   []uint64  // of texts: see prefix
 	texts  []string  // cuts
 	nums   []int64   // cuts
@@ -46,16 +45,6 @@ type slotIndex struct {
 	slot   logic.Slot
 	known  map[string]int32 // the points, while the index is built
 }
-
-// sight is how a slot's value is come by.
-type sight uint8
-
-const (
-	seenByFunc sight = iota
-	seenAsText
-	seenAsNumber
-	seenAsFloat
-)
 
 // newSlotIndex begins an index of a slot whose values are of type t, over facts of s.
 func newSlotIndex(slot logic.Slot, t Type, s *Schema) slotIndex {
@@ -246,14 +235,6 @@ func prefix(s string) (key uint64) {
 	return key
 }
 
-// outside is the cell of a text that is none of the points.
-func (s *slotIndex) outside(v string) int32 {
-	if len(s.keys) == 0 {
-		return firstCell + s.points
-	}
-	return s.inRegion(s.textRegion(v))
-}
-
 // textRegion counts the cuts at or below v.
 func (s *slotIndex) textRegion(v string) int32 {
 	key := prefix(v)
@@ -267,84 +248,4 @@ func (s *slotIndex) textRegion(v string) int32 {
 		}
 	}
 	return int32(lo)
-}
-
-func (s *slotIndex) textCell(v string) int32 {
-	if e, _ := s.table.entry(v); e.size != 0 {
-		return firstCell + e.number
-	}
-	return s.outside(v)
-}
-
-func (s *slotIndex) numCell(v int64) int32 {
-	if n := len(s.near); n > 0 {
-		return int32(s.near[min(max(v, s.below), s.below+int64(n-1))-s.below])
-	}
-	return firstCell + regionOf(s.nums, v)
-}
-
-// see looks up the cell of a slot. What textCell and numCell do is written out, since a
-// call would take as long.
-func (st *lookup) see(slot int32) int32 {
-	s, c := &st.slots[slot], absentCell
-	if st.has[s.field>>6&(MaxFields/64-1)]>>(s.field&63)&1 != 0 {
-		switch s.sight {
-		case seenAsText:
-			v := st.texts[s.column]
-			if e, _ := s.table.entry(v); e.size != 0 {
-				c = firstCell + e.number
-			} else {
-				c = s.outside(v)
-			}
-		case seenAsNumber:
-			v := st.nums[s.column]
-			if near := s.near; len(near) > 0 {
-				c = int32(near[min(max(v, s.below), s.below+int64(len(near)-1))-s.below])
-			} else {
-				c = s.numCell(v)
-			}
-		case seenAsFloat:
-			c = s.numCell(logic.FloatKey(math.Float64frombits(uint64(st.nums[s.column]))))
-		default:
-			c = st.derive(slot, s)
-		}
-	}
-	st.cells[slot] = c
-	return c
-}
-
-// derive looks up the cell of a function of a fact.
-func (st *lookup) derive(slot int32, s *slotIndex) int32 {
-	f, text, n := st.env.Facts, "", 0
-	if s.of == String {
-		text = f.texts[s.column]
-	}
-	switch s.slot.Func {
-	case logic.ItemsOf:
-		from := int32(len(st.items))
-		for _, item := range f.lists[s.column] {
-			st.items = append(st.items, s.textCell(item))
-		}
-		st.ranges[slot] = [2]int32{from, int32(len(st.items))}
-		return firstCell
-	case logic.ListedIn:
-		if l := s.slot.List; l < len(st.env.Lists) && st.env.Lists[l].Contains(text, st.env.Now) {
-			n = 1
-		}
-	case logic.LenOf:
-		if n = utf8.RuneCountInString(text); s.of == Strings {
-			n = len(f.lists[s.column])
-		}
-	case logic.LowerOf:
-		return s.textCell(strings.ToLower(text))
-	case logic.UpperOf:
-		return s.textCell(strings.ToUpper(text))
-	case logic.TrimOf:
-		return s.textCell(strings.TrimSpace(text))
-	case logic.HourOf:
-		n = int(hour(f.nums[s.column]))
-	default:
-		n = int(weekday(f.nums[s.column]))
-	}
-	return s.numCell(int64(n))
 }
