@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Lookup finds a key by its exact id. An implementation is safe for concurrent
@@ -51,9 +53,20 @@ func (r *Ring) Lookup(id string) (*Key, bool) {
 	if r == nil {
 		return nil, false
 	}
+	if len(r.all) <= fewKeys {
+		for _, k := range r.all {
+			if word.Equal(k.ID, id) {
+				return k, true
+			}
+		}
+		return nil, false
+	}
 	k, ok := r.keys[id]
 	return k, ok
 }
+
+// fewKeys are compared one by one: that is quicker than a map, in WASM by far.
+const fewKeys = 4
 
 // Len returns the number of keys, refused ones included.
 func (r *Ring) Len() int {

@@ -3,6 +3,8 @@ package webhook
 import (
 	"slices"
 	"strings"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // HeaderValues returns all values of one header. Names match without regard to
@@ -87,18 +89,21 @@ func lowerByte(c byte) byte {
 // refusals are the same in whatever order the map gives its names.
 func (v *Verifier) token(r *Request) (string, *Error) {
 	var t found
-	for name, values := range r.Header {
-		if !equalASCII(name, v.header) {
-			continue
-		}
-		for _, value := range values {
-			if !v.count(&t, value) {
-				return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
+	if len(r.Header) > 0 { // in WASM, to begin with none is long
+		for name, values := range r.Header {
+			if !equalASCII(name, v.header) {
+				continue
+			}
+			for _, value := range values {
+				if !v.count(&t, value) {
+					return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
+				}
 			}
 		}
 	}
 	for i := range r.Fields {
-		if equalASCII(r.Fields[i].Name, v.header) && !v.count(&t, r.Fields[i].Value) {
+		f := &r.Fields[i]
+		if (word.Equal(f.Name, v.header) || equalASCII(f.Name, v.header)) && !v.count(&t, f.Value) {
 			return "", refuse(ErrTooLarge, "token is longer than 16 KiB")
 		}
 	}

@@ -342,27 +342,34 @@ func (c *pismoMembers) read(payload []byte) (canonical bool, why string) {
 
 // pismoName is the index of a name in pismoNames, -1 for any other.
 func pismoName(name string) int {
-	switch name {
-	case "exp":
-		return claimExp
-	case "iat":
-		return claimIat
-	case "nbf":
-		return claimNbf
-	case "iss":
-		return claimIss
-	case "sub":
-		return claimSub
-	case "aud":
-		return claimAud
-	case "jti":
-		return claimJti
-	case "kid":
-		return claimKid
-	case "account-id":
-		return claimAccount
-	case "body-hash":
-		return claimBodyHash
+	switch len(name) {
+	case 3:
+		switch uint32(name[0])<<16 | uint32(name[1])<<8 | uint32(name[2]) {
+		case 'e'<<16 | 'x'<<8 | 'p':
+			return claimExp
+		case 'i'<<16 | 'a'<<8 | 't':
+			return claimIat
+		case 'n'<<16 | 'b'<<8 | 'f':
+			return claimNbf
+		case 'i'<<16 | 's'<<8 | 's':
+			return claimIss
+		case 's'<<16 | 'u'<<8 | 'b':
+			return claimSub
+		case 'a'<<16 | 'u'<<8 | 'd':
+			return claimAud
+		case 'j'<<16 | 't'<<8 | 'i':
+			return claimJti
+		case 'k'<<16 | 'i'<<8 | 'd':
+			return claimKid
+		}
+	case len("body-hash"):
+		if word.Equal(name, "body-hash") {
+			return claimBodyHash
+		}
+	case len("account-id"):
+		if word.Equal(name, "account-id") {
+			return claimAccount
+		}
 	}
 	return -1
 }
@@ -445,25 +452,37 @@ func (p *pismo) fresh(m *Message, c pismoClaims, now time.Time) *Error {
 	if s := now.Unix(); s < minNow || s > maxNow {
 		return refuse(ErrStale, "clock of the check is not set")
 	}
-	latest := now.Add(p.skew).Unix()
+	latest, _ := shifted(now, p.skew)
+	earliest, _ := shifted(now, -p.skew)
 	switch {
-	case c.exp <= now.Add(-p.skew).Unix():
+	case c.exp <= earliest:
 		return refuse(ErrStale, "exp has passed")
 	case c.iat > latest:
 		return refuse(ErrStale, "iat lies ahead")
-	case c.iatBefore(now.Add(-p.skew - p.acceptedAge())):
+	case c.iatBefore(shifted(now, -p.skew-p.acceptedAge())):
 		return refuse(ErrStale, "iat is too long ago")
 	case c.hasNBF && c.nbf > latest:
 		return refuse(ErrStale, "nbf lies ahead")
-	case p.observe.maxAge && c.iatBefore(now.Add(-p.skew-p.maxAge)):
+	case p.observe.maxAge && c.iatBefore(shifted(now, -p.skew-p.maxAge)):
 		m.saw(CheckMaxAge)
 	}
 	return nil
 }
 
+// shifted is now.Add(d) in Unix seconds, rounded down, and the nanoseconds above them. It
+// is for an instant of four digits of the year and a d of some days, which cannot overflow.
+func shifted(now time.Time, d time.Duration) (seconds, nanos int64) {
+	n := int64(now.Nanosecond()) + int64(d)
+	seconds, nanos = n/1e9, n%1e9
+	if nanos < 0 {
+		seconds, nanos = seconds-1, nanos+1e9
+	}
+	return now.Unix() + seconds, nanos
+}
+
 // iatBefore reports whether iat, in whole seconds, lies before an instant.
-func (c *pismoClaims) iatBefore(t time.Time) bool {
-	return c.iat < t.Unix() || c.iat == t.Unix() && t.Nanosecond() > 0
+func (c *pismoClaims) iatBefore(seconds, nanos int64) bool {
+	return c.iat < seconds || c.iat == seconds && nanos > 0
 }
 
 // acceptedAge is how old a message may be to be opened.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Doc is one text that was read: its values in the order of the text, as offsets
@@ -188,7 +190,15 @@ func (c Cursor) Int64() (n int64, ok bool) {
 // ParseInt returns the value of a number's literal as Value.Int64 does.
 func ParseInt(s string) (n int64, ok bool) {
 	if len(s) <= maxPlainNumber && s != "" && s[0] != '-' {
-		for i := range len(s) { // a literal of JSON has no zero before other digits
+		i := 0
+		if len(s) >= 8 {
+			x := word.Load(s, 0) - '0'*ones
+			if word.NoDigits(x) != 0 {
+				return 0, false
+			}
+			n, i = int64(word.Decimal(x)), 8
+		}
+		for ; i < len(s); i++ { // a literal of JSON has no zero before other digits
 			c := s[i] - '0'
 			if c > 9 {
 				return 0, false

@@ -31,7 +31,15 @@ func Flat(dst []Pair, data []byte) (pairs []Pair, ok bool) {
 	}
 	before := ""
 	for i := 1; i < len(s) && s[i] == '"' && len(dst) < cap(dst); i++ {
-		end := lowerEnd(s, i+1)
+		end, marks := i+1, uint64(0)
+		if end+8 <= len(s) {
+			marks = notLower(word.Within(s, end))
+		}
+		if marks != 0 {
+			end += bits.TrailingZeros64(marks) >> 3
+		} else {
+			end = lowerEnd(s, end)
+		}
 		if end+2 >= len(s) || s[end] != '"' || s[end+1] != ':' {
 			return nil, false
 		}
@@ -76,18 +84,21 @@ func ascends(a, b string) bool {
 // lowerEnd is plainEnd that stops at capitals too.
 func lowerEnd(s string, i int) int {
 	for ; i+8 <= len(s); i += 8 {
-		x := word.Load(s, i)
-		// Of bytes below 0x80, those from A on less those beyond Z; others have the bit already.
-		capitals := (x + (0x80-'A')*ones) &^ (x + (0x80-'Z'-1)*ones)
-		m := (x | capitals | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
-		if m != 0 {
-			return i + bits.TrailingZeros64(m)>>3 // the lowest mark is right
+		if m := notLower(word.Load(s, i)); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
 		}
 	}
 	for i < len(s) && asIs[s[i]] && (s[i] < 'A' || s[i] > 'Z') {
 		i++
 	}
 	return i
+}
+
+// notLower marks the bytes of x at which lowerEnd stops. The lowest mark is right.
+func notLower(x uint64) uint64 {
+	// Of bytes below 0x80, those from A on less those beyond Z; others have the bit already.
+	capitals := (x + (0x80-'A')*ones) &^ (x + (0x80-'Z'-1)*ones)
+	return (x | capitals | (x - 0x20*ones) | ((x ^ '"'*ones) - ones) | ((x ^ '\\'*ones) - ones)) & highs
 }
 
 // digitsEnd returns the index of the first byte from i on that is no digit.
