@@ -363,6 +363,7 @@ func (d *decoding) bin(b body) {
 // prove. That a code is absent proves nothing, unless TrustedFindings says so.
 func (d *decoding) findings(b body) {
 	kept := d.lists.room[:0] // at most MaxCodes
+	var proven proof
 	for _, code := range b.codes {
 		if !shortText(code) {
 			d.unknown++
@@ -372,40 +373,33 @@ func (d *decoding) findings(b body) {
 		if kept = append(kept, code); again {
 			continue
 		}
-		if g, ok := d.c.guard(code, b.cardType, b.program.text); ok {
+		if g, proves, ok := d.c.guard(code, b.cardType, b.program.text); ok {
+			proven |= proves
 			d.raise(g)
 		}
 	}
 	if b.hasList {
-		kept = d.lists.cut(kept)
-		d.setList(d.c.facts.cardCodes, kept)
+		d.setList(d.c.facts.cardCodes, d.lists.cut(kept))
 	}
-	d.proven(b, func(code string) bool { return slices.Contains(kept, code) })
+	d.proven(b, proven)
 }
 
 // unreadableCode stands for a code that cannot be kept: too long, not printable
 // ASCII, or digits that read as a card number.
 const unreadableCode = "unreadable_code"
 
-func (d *decoding) proven(b body, has func(code string) bool) {
-	failed := has("OP1") || has("HSE")
-	sure := d.c.cfg.TrustedFindings && b.hasList && !failed
-	switch {
-	case has("EXPCRD"):
-		d.setBool(d.c.facts.cardExpired, true)
-	case sure:
-		d.setBool(d.c.facts.cardExpired, false)
+func (d *decoding) proven(b body, proven proof) {
+	sure := d.c.cfg.TrustedFindings && b.hasList && proven&checkFailed == 0
+	if expired := proven&isExpired != 0; expired || sure {
+		d.setBool(d.c.facts.cardExpired, expired)
+	}
+	if mismatch := proven&expiryMismatch != 0; mismatch || sure {
+		d.setBool(d.c.facts.cardExpiryMatch, !mismatch)
 	}
 	switch {
-	case has("CED"):
-		d.setBool(d.c.facts.cardExpiryMatch, false)
-	case sure:
-		d.setBool(d.c.facts.cardExpiryMatch, true)
-	}
-	switch {
-	case has("FR1"), has("FR2"):
+	case proven&cvvFailed != 0:
 		d.setText(d.c.facts.verifyCvv, "fail")
-	case failed: // Pismo perhaps did not check it, whatever the network saw
+	case proven&checkFailed != 0: // Pismo perhaps did not check it, whatever the network saw
 		d.ev.Unset("verify.cvv")
 	}
 }

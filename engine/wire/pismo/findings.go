@@ -20,26 +20,37 @@ const (
 type finding struct {
 	outcome rules.Outcome
 	action  string
+	proves  proof
 }
+
+// proof is what codes prove of the card, a bit each.
+type proof uint8
+
+const (
+	isExpired      proof = 1 << iota // the card is out of date
+	expiryMismatch                   // the date that the cardholder gave is not the card's
+	cvvFailed
+	checkFailed // a failure of Pismo's own: what it does not name may not have been checked
+)
 
 // findings is the table of the page; NPL is decided by configuration. A code that
 // is not here is at least yellow.
 var findings = map[string]finding{
-	"VNM":    {rules.Red, actionInvalidPAN},
-	"998":    {rules.Red, actionInvalidPAN},
-	"CED":    {rules.Red, actionExpiry},
-	"EXPCRD": {rules.Red, actionExpiry},
-	"FR1":    {rules.Red, actionCVV},
-	"FR2":    {rules.Red, actionCVV},
-	"PFT":    {rules.Red, actionDeclined},
-	"FLE":    {rules.Red, actionDeclined},
-	"UBT":    {rules.Red, actionDeclined},
-	"TNF":    {rules.Red, actionDeclined},
-	"OP1":    {rules.Yellow, actionChallenge},
-	"HSE":    {rules.Yellow, actionChallenge},
-	"CNM":    {rules.Yellow, actionChallenge},
-	"FRB":    {rules.Yellow, actionChallenge},
-	"BNB":    {rules.Yellow, actionChallenge},
+	"VNM":    {rules.Red, actionInvalidPAN, 0},
+	"998":    {rules.Red, actionInvalidPAN, 0},
+	"CED":    {rules.Red, actionExpiry, expiryMismatch},
+	"EXPCRD": {rules.Red, actionExpiry, isExpired},
+	"FR1":    {rules.Red, actionCVV, cvvFailed},
+	"FR2":    {rules.Red, actionCVV, cvvFailed},
+	"PFT":    {rules.Red, actionDeclined, 0},
+	"FLE":    {rules.Red, actionDeclined, 0},
+	"UBT":    {rules.Red, actionDeclined, 0},
+	"TNF":    {rules.Red, actionDeclined, 0},
+	"OP1":    {rules.Yellow, actionChallenge, checkFailed},
+	"HSE":    {rules.Yellow, actionChallenge, checkFailed},
+	"CNM":    {rules.Yellow, actionChallenge, 0},
+	"FRB":    {rules.Yellow, actionChallenge, 0},
+	"BNB":    {rules.Yellow, actionChallenge, 0},
 }
 
 // NPL says what the finding NPL, "card is not plastic", means at least. The zero
@@ -52,19 +63,20 @@ const (
 	NPLRed               // red, action code 05
 )
 
-// guard returns the guard of a finding code; ok is false when it asks for nothing.
-func (c *Codec) guard(code, cardType, program string) (g engine.Guard, ok bool) {
+// guard returns the guard of a finding code, and what the code proves; ok is false when it
+// asks for nothing.
+func (c *Codec) guard(code, cardType, program string) (g engine.Guard, proves proof, ok bool) {
 	f, known := findings[code]
 	switch {
 	case known:
 	case code != "NPL":
-		f = finding{rules.Yellow, actionChallenge}
+		f = finding{rules.Yellow, actionChallenge, 0}
 	default:
 		if f, ok = c.npl(cardType, program); !ok {
-			return engine.Guard{}, false
+			return engine.Guard{}, 0, false
 		}
 	}
-	return newGuard(code, f.outcome, f.action), true
+	return newGuard(code, f.outcome, f.action), f.proves, true
 }
 
 func (c *Codec) npl(cardType, program string) (finding, bool) {
@@ -74,11 +86,11 @@ func (c *Codec) npl(cardType, program string) (finding, bool) {
 	}
 	switch policy {
 	case NPLByType:
-		return finding{rules.Yellow, actionChallenge}, cardType != "VIRTUAL"
+		return finding{rules.Yellow, actionChallenge, 0}, cardType != "VIRTUAL"
 	case NPLYellow:
-		return finding{rules.Yellow, actionChallenge}, true
+		return finding{rules.Yellow, actionChallenge, 0}, true
 	}
-	return finding{rules.Red, actionDeclined}, true
+	return finding{rules.Red, actionDeclined, 0}, true
 }
 
 // newGuard leaves the action code to red guards, which alone choose one.
