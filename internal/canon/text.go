@@ -22,7 +22,15 @@ func AppendString(dst []byte, s string) []byte {
 	var found uint64
 	switch last := len(s); {
 	case last >= 8:
-		for i := 0; i < last-8; i += 8 {
+		i := 0
+		for ; i < last-16; i += 16 { // most bytes are those of digests
+			from, to := s[i:i+16], b[i+1:i+17]
+			x, y := word.Load(from, 0), word.Load(from, 8)
+			found |= special(x) | special(y)
+			word.Store(to, 0, x)
+			word.Store(to, 8, y)
+		}
+		for ; i < last-8; i += 8 {
 			x := word.Load(s, i)
 			found |= special(x)
 			word.Store(b, i+1, x)
