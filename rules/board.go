@@ -10,6 +10,7 @@ import (
 // last slot is true or unknown.
 type board struct {
 	columns []column
+	asides  []aside // by column
 	claims  []claim
 	all     row
 }
@@ -44,11 +45,15 @@ const (
 
 // column is what the members of a board ask of a slot, once.
 type column struct {
-	slot    int32
-	list    listTest
-	rows    []row // by cell: who does not fail there; of items, who tests it and has it
-	unknown row   // who is unknown when the slot is absent; none of them fails
-	free    row   // who does not test the slot
+	rows []row // by cell: who does not fail there; of items, who tests it and has it
+	slot int32
+	list listTest
+}
+
+// aside is what a look-up seldom reads of a column.
+type aside struct {
+	unknown row // who is unknown when the slot is absent; none of them fails
+	free    row // who does not test the slot
 }
 
 // look finds the members that an event leaves standing.
@@ -63,9 +68,9 @@ func (b *board) look(st *lookup) {
 		}
 		r := c.rows[cell]
 		if cell == absentCell {
-			open = open.or(c.unknown)
+			open = open.or(b.asides[i].unknown)
 		} else if c.list != noList {
-			r = c.items(st)
+			r = c.items(b.asides[i].free, st)
 		}
 		left.low &= r.low
 		left.high &= r.high
@@ -87,8 +92,8 @@ func (f *findings) noteAll(claims []claim, left, open uint64) {
 	}
 }
 
-// items is who does not fail for the items of a list.
-func (c *column) items(st *lookup) row {
+// items is who does not fail for the items of a list, which some do not test.
+func (c *column) items(free row, st *lookup) row {
 	some := row{}
 	for _, item := range st.itemsOf(c.slot) {
 		some = some.or(c.rows[item])
@@ -96,7 +101,7 @@ func (c *column) items(st *lookup) row {
 	if c.list == noItem {
 		return row{^some.low, ^some.high}
 	}
-	return some.or(c.free)
+	return some.or(free)
 }
 
 // makeBoards puts all conjunctions on a board, when they are few enough for one, or
@@ -131,24 +136,30 @@ func (x *index) makeBoards() {
 type boarder struct {
 	x *index
 	board
+	wide []wideColumn // what columns and asides are made of
 	rows int
+}
+
+type wideColumn struct {
+	column
+	aside
 }
 
 // column returns the column for a test by member m, which may have tested the slot
 // before; nil when that would make the board too large.
-func (b *boarder) column(slot int32, list listTest, m int) *column {
-	for i := range b.columns {
-		if c := &b.columns[i]; c.slot == slot && c.list == list && !c.free.has(m) {
+func (b *boarder) column(slot int32, list listTest, m int) *wideColumn {
+	for i := range b.wide {
+		if c := &b.wide[i]; c.slot == slot && c.list == list && !c.free.has(m) {
 			return c
 		}
 	}
 	cells := b.x.slots[slot].cells()
-	if b.rows += cells; b.rows > maxBoardRows || len(b.columns) == maxColumns {
+	if b.rows += cells; b.rows > maxBoardRows || len(b.wide) == maxColumns {
 		b.rows = maxBoardRows + 1
 		return nil
 	}
-	b.columns = append(b.columns, column{slot: slot, list: list, rows: make([]row, cells)})
-	return &b.columns[len(b.columns)-1]
+	b.wide = append(b.wide, wideColumn{column: column{slot: slot, list: list, rows: make([]row, cells)}})
+	return &b.wide[len(b.wide)-1]
 }
 
 // group adds the members of a group.
@@ -229,8 +240,8 @@ func (b *boarder) done() (ok bool) {
 	for i := range b.claims {
 		b.all.add(i)
 	}
-	for i := range b.columns {
-		c := &b.columns[i]
+	for i := range b.wide {
+		c := &b.wide[i]
 		c.free = row{^c.free.low, ^c.free.high}
 		for cell := range c.rows {
 			if c.list == noList || int32(cell) == absentCell {
@@ -239,6 +250,9 @@ func (b *boarder) done() (ok bool) {
 		}
 	}
 	b.order()
+	for _, c := range b.wide {
+		b.columns, b.asides = append(b.columns, c.column), append(b.asides, c.aside)
+	}
 	b.x.boards = append(b.x.boards, b.board)
 	return true
 }
@@ -252,9 +266,9 @@ func (b *boarder) order() {
 	for m := range b.claims {
 		chance[m] = likely
 	}
-	fails := make([][boardSize]int, len(b.columns))
+	fails := make([][boardSize]int, len(b.wide))
 	for i := range fails {
-		b.columns[i].fails(&fails[i], likely)
+		b.wide[i].fails(&fails[i], likely)
 	}
 	for next := range fails {
 		best, most := next, -1
@@ -263,14 +277,14 @@ func (b *boarder) order() {
 			for m := range chance {
 				out += chance[m] * fails[i][m] / likely
 			}
-			if b.x.slots[b.columns[i].slot].typ == String {
+			if b.x.slots[b.wide[i].slot].typ == String {
 				out /= 3
 			}
 			if out > most {
 				best, most = i, out
 			}
 		}
-		b.columns[next], b.columns[best] = b.columns[best], b.columns[next]
+		b.wide[next], b.wide[best] = b.wide[best], b.wide[next]
 		fails[next], fails[best] = fails[best], fails[next]
 		for m := range chance {
 			chance[m] -= chance[m] * fails[next][m] / likely
@@ -279,7 +293,7 @@ func (b *boarder) order() {
 }
 
 // fails is how many of the slot's cells rule out each member, as a share of whole.
-func (c *column) fails(share *[boardSize]int, whole int) {
+func (c *wideColumn) fails(share *[boardSize]int, whole int) {
 	for m := range share {
 		n := 0
 		for _, r := range c.rows[firstCell:] {

@@ -59,17 +59,28 @@ type Run struct {
 
 // Pack is a compiled pack with its lists. It is immutable and safe for concurrent use.
 type Pack struct {
+	// What Run reads on every event lies together.
+	index    *index
+	schema   *Schema
+	maxCost  int64
+	cost     int64      // of all conditions, but for
+	perItem  []itemCost // by list
+	sections []Condition
+	lists    []*List
+	picky    []uint64 // bit by rule: see mode; nil when there is none
+
 	manifest *Manifest
 	id       string
 	rules    []Condition
-	sections []Condition
-	modes    []mode   // by rule: what Run asks of each, kept out of the large Rule
-	picky    []uint64 // bit by rule: see mode; nil when there is none
-	index    *index
-	cost     logic.Cost
-	lists    []*List
+	modes    []mode // by rule: what Run asks of each, kept out of the large Rule
 	greens   []int
 	idField  int
+}
+
+// itemCost is what each item of a fact that is a list costs.
+type itemCost struct {
+	field, column uint16
+	each          int64
 }
 
 // ErrPack is wrapped by the errors of NewPack and WithLists.
@@ -97,7 +108,8 @@ func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) 
 			p.picky[i>>6] |= 1 << (i & 63)
 		}
 	}
-	p.index, p.cost = x, flatten(rules, sections)
+	p.index, p.schema, p.maxCost = x, m.Schema, m.MaxCost
+	p.price(flatten(rules, sections))
 	for _, name := range m.GreenRequires {
 		i, ok := m.Schema.Lookup(name)
 		if !ok {
@@ -117,6 +129,16 @@ func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) 
 		p.lists[i] = empty
 	}
 	return p.WithLists(lists...)
+}
+
+// price keeps the cost of all conditions as Run counts it.
+func (p *Pack) price(c logic.Cost) {
+	p.cost = c.Fixed
+	for _, it := range c.PerItem {
+		if at := p.schema.slots[it.Field]; at.typ == Strings {
+			p.perItem = append(p.perItem, itemCost{uint16(it.Field), at.column, it.Each})
+		}
+	}
 }
 
 // WithLists returns the pack with the given lists in place of those of the same

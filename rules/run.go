@@ -25,14 +25,25 @@ func (p *Pack) RunInto(run *Run, f *Facts, now time.Time) {
 	run.Section, run.Notes = -1, run.Notes[:0]
 	run.Sections = emptied(run.Sections, len(p.sections))
 	run.env = Env{Facts: f, Now: now, Lists: p.lists}
-	if f.schema != p.manifest.Schema {
+	if f.schema != p.schema {
 		p.runOneByOne(run)
-	} else if run.Cost = counted(p.cost, f); run.Cost > p.manifest.MaxCost {
+	} else if run.Cost = p.counted(f); run.Cost > p.maxCost {
 		p.runOneByOne(run)
 	} else {
 		p.runIndexed(run)
 	}
 	run.env = Env{} // keeps nothing alive
+}
+
+// counted is the cost of judging all conditions on facts of the pack's schema.
+func (p *Pack) counted(f *Facts) int64 {
+	sum := p.cost
+	for i := range p.perItem {
+		if it := &p.perItem[i]; f.has[it.field>>6&(MaxFields/64-1)]>>(it.field&63)&1 != 0 {
+			sum = min(sum+it.each*int64(len(f.lists[it.column])), logic.MaxCost)
+		}
+	}
+	return sum
 }
 
 func emptied(v []Verdict, n int) []Verdict {
