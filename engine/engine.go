@@ -41,13 +41,40 @@ type loaded struct {
 	decision Decision // what the decisions of the pack begin as
 	methods  []methodField
 	greens   []green
-	masked   []bool // by field: explanations must not show it
-	head     string // decisionBegin, room for an id, and said
-	told     [4]int // fields: the wallet's recommendation, the token's channel, the card's status and stage
+	marks    []mark // by rule
+	prefers  []int  // the step-up methods that the pack prefers, as indices of methods
+
+	preferences [][]int // the same of each rule
+	masked      []bool  // by field: explanations must not show it
+	head        string  // decisionBegin, room for an id, and said
+	told        [4]int  // fields: the wallet's recommendation, the token's channel, the card's status and stage
 
 	// In a module of WASM the joiner of the pack, which keeps texts; nil while it is used.
 	// Nothing there runs at the same time. Elsewhere it is always nil.
 	spare *joiner
+}
+
+// mark is what is asked of every rule that an event's run notes, in one byte: rules lie far
+// apart.
+type mark uint8
+
+const (
+	isShadow mark = 1 << iota
+	isRed
+	mustKnow // a fact that is absent is an error
+)
+
+func markOf(r *rules.Rule) (m mark) {
+	if r.Shadow {
+		m |= isShadow
+	}
+	if r.Effect == rules.EffectRed {
+		m |= isRed
+	}
+	if r.OnMissing == rules.ErrorIt {
+		m |= mustKnow
+	}
+	return m
 }
 
 // green is a fact that green requires.
@@ -159,10 +186,27 @@ func (e *Engine) load(p *rules.Pack, k *kill) *loaded {
 	}
 	d.Lists = slices.Clip(append(d.Lists, k.digests()...))
 	d.written = writtenOf(d)
+	for i := range man.Rules {
+		l.marks = append(l.marks, markOf(&man.Rules[i]))
+		l.preferences = append(l.preferences, l.methodsOf(man.Rules[i].StepUp))
+	}
+	l.prefers = l.methodsOf(man.StepUp)
 	for _, i := range p.GreenRequires() {
 		l.greens = append(l.greens, green{i, s.Field(i).Name})
 	}
 	return l
+}
+
+// methodsOf returns the indices of the methods of these channels, in their order.
+func (l *loaded) methodsOf(channels []string) (list []int) {
+	for _, channel := range channels {
+		for i := range l.methods {
+			if l.methods[i].Channel == channel {
+				list = append(list, i)
+			}
+		}
+	}
+	return list
 }
 
 // Decide judges ev at the instant now and joins what it finds:

@@ -214,10 +214,10 @@ func (j *joiner) hits() {
 	first := true
 	for n := range j.run.Notes {
 		v := &j.run.Notes[n]
-		r := &j.man.Rules[v.Rule]
 		if !v.Hit {
 			continue
 		}
+		r := &j.man.Rules[v.Rule]
 		hit := RuleHit{r.ID, r.Version, r.Effect, r.Reason, r.Weight, v.Truth == rules.Unknown}
 		if r.Shadow {
 			j.d.Shadow = append(j.d.Shadow, hit)
@@ -322,13 +322,13 @@ func (j *joiner) failures(unfit, late []Degradation) {
 	failed := append([]Degradation(nil), unfit...)
 	for n := range j.run.Notes {
 		v := &j.run.Notes[n]
-		r := &j.man.Rules[v.Rule]
+		m := j.marks[v.Rule]
 		switch {
-		case v.Truth == rules.True || v.Truth == rules.False || !v.Ran || r.Shadow:
+		case v.Truth == rules.True || v.Truth == rules.False || !v.Ran || m&isShadow != 0:
 		case v.Truth == rules.Error:
-			failed = append(failed, Degradation{v.Code.String(), r.ID})
-		case v.Truth == rules.Unknown && r.OnMissing == rules.ErrorIt:
-			failed = append(failed, Degradation{code.Fact.String(), r.ID})
+			failed = append(failed, Degradation{v.Code.String(), j.man.Rules[v.Rule].ID})
+		case v.Truth == rules.Unknown && m&mustKnow != 0:
+			failed = append(failed, Degradation{code.Fact.String(), j.man.Rules[v.Rule].ID})
 		}
 	}
 	for i := range j.run.Sections {
@@ -358,8 +358,8 @@ func (j *joiner) greenRequires() {
 		if v.Hit || !v.Ran || v.Truth != rules.Unknown && v.Truth != rules.Error {
 			continue
 		}
-		if r := &j.man.Rules[v.Rule]; !r.Shadow && r.Effect == rules.EffectRed {
-			names = append(names, r.ID)
+		if j.marks[v.Rule]&(isShadow|isRed) == isRed {
+			names = append(names, j.man.Rules[v.Rule].ID)
 		}
 	}
 	if j.names = names; len(names) == 0 {

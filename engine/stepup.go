@@ -82,10 +82,10 @@ func (j *joiner) preferred(order *[MaxMethods]int) (n int) {
 	var taken [MaxMethods]bool
 	for i := range j.parts {
 		if p := &j.parts[i]; p.rule >= 0 && p.outcome == j.joined {
-			n = j.take(order, n, &taken, j.man.Rules[p.rule].StepUp)
+			n = take(order, n, &taken, j.preferences[p.rule])
 		}
 	}
-	n = j.take(order, n, &taken, j.man.StepUp)
+	n = take(order, n, &taken, j.prefers)
 	for i := range j.methods {
 		if !taken[i] {
 			order[n] = i
@@ -95,15 +95,13 @@ func (j *joiner) preferred(order *[MaxMethods]int) (n int) {
 	return n
 }
 
-// take adds the methods of the channels that are not taken yet to the first n of order.
-func (j *joiner) take(order *[MaxMethods]int, n int, taken *[MaxMethods]bool, channels []string) int {
-	for _, channel := range channels {
-		for i := range j.methods {
-			if j.methods[i].Channel == channel && !taken[i] {
-				taken[i] = true
-				order[n] = i
-				n++
-			}
+// take adds the methods of a list that are not taken yet to the first n of order.
+func take(order *[MaxMethods]int, n int, taken *[MaxMethods]bool, list []int) int {
+	for _, i := range list {
+		if !taken[i] {
+			taken[i] = true
+			order[n] = i
+			n++
 		}
 	}
 	return n
