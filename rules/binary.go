@@ -175,14 +175,19 @@ func (r *binaryReader) loadSource(c Compiler) (*Pack, error) {
 }
 
 func (r *binaryReader) loadLowered(c Compiler) (*Pack, error) {
-	lowered := r.rest
-	head, ruleTable, forms, index := r.part(), r.part(), r.part(), r.part()
+	head, lowered := r.part(), r.rest
+	table, forms, index := r.part(), r.part(), r.part()
 	if r.failed {
 		return nil, fmt.Errorf("%w: it ends too early", ErrDamaged)
 	}
-	lowered = lowered[4+len(head) : len(lowered)-len(r.rest)]
-	whole := string(lowered) // all texts of the pack are parts of it
-	m, err := decodeHead(head, ruleTable, whole[4:])
+	lowered = lowered[:len(lowered)-len(r.rest)]
+	texts := string(lowered)        // all texts of the rules are parts of it
+	part := func(b []byte) string { // one after another, each after its length
+		p := texts[4 : 4+len(b)]
+		texts = texts[4+len(b):]
+		return p
+	}
+	m, err := decodeHead(head, part(table))
 	if err != nil {
 		return nil, err
 	}
@@ -190,14 +195,14 @@ func (r *binaryReader) loadLowered(c Compiler) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	conds, err := decodeForms(m, forms, whole[8+len(ruleTable):], c)
+	conds, err := decodeForms(m, part(forms), c)
 	if errors.Is(err, ErrNotLowered) && c != nil {
 		return recompiled(m, c, lists, lowered)
 	}
 	if err != nil {
 		return nil, err
 	}
-	x, ok := readIndex(index, whole[12+len(ruleTable)+len(forms):], m.Schema, len(m.Lists), len(m.Rules))
+	x, ok := readIndex(part(index), m.Schema, len(m.Lists), len(m.Rules))
 	if !ok {
 		return nil, fmt.Errorf("%w: its index is malformed", ErrDamaged)
 	}

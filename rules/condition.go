@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/rules/logic"
@@ -26,12 +27,20 @@ type Condition interface {
 // closures and its normal form are each made when they are first needed: a loaded pack
 // of many rules judges few of them, and explains fewer.
 type Lowered struct {
-	schema  *Schema
-	raw     string // the binary form: see Form.append
-	summary logic.Summary
-	vm      VM
-	match   matchers
-	fields  []int
+	scope  *formScope
+	raw    string // the binary form: see Form.append
+	fields []int
+	cost   logic.Cost
+	// See logic.Summary.
+	fallible, foreign, patterns bool
+
+	made atomic.Pointer[lowering]
+}
+
+// lowering is what is made of a condition when it is first needed. It stands apart, since
+// most conditions of a loaded pack never need it.
+type lowering struct {
+	vm VM
 
 	decoding    sync.Once
 	form        Form
@@ -42,6 +51,15 @@ type Lowered struct {
 	clauses     []clause // by leaf
 	normalizing sync.Once
 	normal      logic.Normal
+}
+
+// lowering returns what is made when it is needed.
+func (c *Lowered) lowering() *lowering {
+	if l := c.made.Load(); l != nil {
+		return l
+	}
+	c.made.CompareAndSwap(nil, new(lowering))
+	return c.made.Load()
 }
 
 // Form is the lowered form of a condition: its tree, and its leaves in the order of
@@ -82,60 +100,67 @@ type Regexps interface {
 // used, only where the form has patterns, and vm where it holds something that cannot be
 // lowered; without them NewCondition returns ErrNotLowered there.
 func NewCondition(s *Schema, lists int, f Form, re Regexps, vm VM) (*Lowered, error) {
-	raw := f.append(nil)
-	c, n, err := examineForm(s, lists, raw, string(raw), newPatterns(re))
+	raw := string(f.append(nil))
+	c := new(Lowered)
+	n, err := newFormReader(s, lists, re).form(raw, c)
 	switch {
 	case err != nil:
 		return nil, err
 	case n != len(raw):
 		return nil, fmt.Errorf("%w: it has no end", ErrForm)
-	case c.summary.Foreign && vm == nil, c.summary.Patterns && re == nil:
+	case c.foreign && vm == nil, c.patterns && re == nil:
 		return nil, ErrNotLowered
 	}
-	c.form, c.vm = f, vm
+	c.made.Store(&lowering{form: f, vm: vm})
 	return c, nil
 }
 
-// ready makes what judging needs.
-func (c *Lowered) ready() *Lowered {
-	c.judging.Do(c.prepare)
-	return c
+// judge is Judge on facts of the condition's own schema.
+func (c *Lowered) judge(env *Env) (Truth, code.Code) {
+	l := c.lowering()
+	l.judging.Do(func() { l.judge = c.judgeOf(l) })
+	return l.judge(env, "")
 }
 
-func (c *Lowered) prepare() {
-	if c.vm != nil {
-		c.judge = func(env *Env, _ string) (Truth, code.Code) { return c.vm.Judge(env) }
-	} else {
-		c.judge = builder{c.schema, c.match}.truth(c.Form().Root)
+func (c *Lowered) judgeOf(l *lowering) truthOf {
+	if l.vm != nil {
+		return func(env *Env, _ string) (Truth, code.Code) { return l.vm.Judge(env) }
 	}
+	return c.builder().truth(c.Form().Root)
 }
 
-// prepareLeaves makes what explanations need.
-func (c *Lowered) prepareLeaves() {
-	for i, l := range c.Form().Leaves {
-		c.clauses = append(c.clauses, gather(l.Expr))
-		if l.Expr.Foreign() != nil {
-			c.leaves = append(c.leaves, func(env *Env, _ string) (Truth, code.Code) { return c.vm.Leaf(i, env) })
-		} else {
-			c.leaves = append(c.leaves, builder{c.schema, c.match}.truth(l.Expr))
+func (c *Lowered) builder() builder { return builder{c.scope.schema, c.scope.match} }
+
+// explained is lowering with what explanations need.
+func (c *Lowered) explained() *lowering {
+	l := c.lowering()
+	l.explaining.Do(func() {
+		for i, leaf := range c.Form().Leaves {
+			l.clauses = append(l.clauses, gather(leaf.Expr))
+			if leaf.Expr.Foreign() != nil {
+				l.leaves = append(l.leaves, func(env *Env, _ string) (Truth, code.Code) { return l.vm.Leaf(i, env) })
+			} else {
+				l.leaves = append(l.leaves, c.builder().truth(leaf.Expr))
+			}
 		}
-	}
+	})
+	return l
 }
 
 // Judge returns the verdict on the facts of env; the code is OK unless the verdict
 // is Error. Facts of another schema are an Error of code internal.
 func (c *Lowered) Judge(env *Env) (Truth, code.Code) {
-	if !env.Facts.schema.Equal(c.schema) {
+	if !env.Facts.schema.Equal(c.scope.schema) {
 		return Error, code.Internal
 	}
-	return c.ready().judge(env, "")
+	return c.judge(env)
 }
 
 // Cost is the static worst case of the counted cost of one Judge.
-func (c *Lowered) Cost() int64 { return c.summary.Cost.Worst() }
+func (c *Lowered) Cost() int64 { return c.cost.Worst() }
 
 // Counted is the cost of judging the facts, at most Cost.
-func (c *Lowered) Counted(f *Facts) int64 { return counted(c.summary.Cost, f) }
+func (c *Lowered) Counted(f *Facts) int64 { return counted(c.cost, f) }
 
 func counted(c logic.Cost, f *Facts) int64 {
 	sum := c.Fixed
@@ -153,18 +178,20 @@ func (c *Lowered) Fields() []int { return c.fields }
 
 // Form returns the lowered form, which must not be changed.
 func (c *Lowered) Form() Form {
-	c.decoding.Do(func() {
-		if c.form.Root == nil {
-			c.form = decodeForm(c.raw)
+	l := c.lowering()
+	l.decoding.Do(func() {
+		if l.form.Root == nil {
+			l.form = decodeForm(c.raw)
 		}
 	})
-	return c.form
+	return l.form
 }
 
 // Normal returns the normal form, which must not be changed.
 func (c *Lowered) Normal() logic.Normal {
-	c.normalizing.Do(func() {
-		c.normal = logic.Normalize(c.Form().Root, func(field int) Type { return c.schema.slots[field].typ })
+	l := c.lowering()
+	l.normalizing.Do(func() {
+		l.normal = logic.Normalize(c.Form().Root, func(field int) Type { return c.scope.schema.slots[field].typ })
 	})
-	return c.normal
+	return l.normal
 }

@@ -3,7 +3,7 @@ package rules
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
+	"math/bits"
 
 	"github.com/issuant/issuant/rules/logic"
 )
@@ -41,8 +41,6 @@ type patterns struct {
 	bytes int
 }
 
-func newPatterns(re Regexps) *patterns { return &patterns{re: re, match: matchers{}} }
-
 // known reports whether a pattern is one. All of a pack are also bounded together,
 // as they are in its source.
 func (p *patterns) known(pattern string) bool {
@@ -56,75 +54,114 @@ func (p *patterns) known(pattern string) bool {
 	if err != nil || match == nil {
 		return false
 	}
+	if p.match == nil {
+		p.match = matchers{}
+	}
 	p.match[pattern] = match
 	return true
 }
 
-// examineForm checks the form that b begins with, and returns a condition that keeps
-// it as part of whole, which is b as a string. n is how many bytes the form takes.
-func examineForm(s *Schema, lists int, b []byte, whole string, p *patterns) (c *Lowered, n int, err error) {
-	scope := logic.Scope{Fields: s.types, Lists: lists, Pattern: p.known}
-	d := logic.NewDecoder(b, whole)
-	leaves := d.Uvarint()
-	c = &Lowered{schema: s}
-	read := func(field int) {
-		c.fields = append(c.fields, field)
-		if s.fields[field].Label {
-			err = fmt.Errorf("%w: it reads a label", ErrForm)
-		}
-	}
-	tree := func() (sum logic.Summary) {
-		sum, n, bad := logic.Examine(d.Left(), scope, read)
-		if bad != nil && err == nil {
-			err = fmt.Errorf("%w: %w", ErrForm, bad)
-		}
-		d.Skip(uint64(n))
-		return sum
-	}
-	c.summary = tree()
-	for range min(leaves, uint64(c.summary.Nodes)+1) {
-		d.Text()
-		if k := d.Uvarint(); k == 0 {
-			own := tree()
-			c.summary.Foreign = c.summary.Foreign || own.Foreign
-			c.summary.Patterns = c.summary.Patterns || own.Patterns
-		} else if k > uint64(c.summary.Nodes) {
-			d.Bad = true
-		}
-	}
-	switch {
-	case err != nil:
-		return nil, 0, err
-	case leaves > uint64(c.summary.Nodes) || d.Bad:
-		return nil, 0, fmt.Errorf("%w: its leaves are malformed", ErrForm)
-	}
-	slices.Sort(c.fields)
-	c.fields = slices.Clip(slices.Compact(c.fields))
-	if c.raw = whole[:d.At()]; c.summary.Patterns {
-		c.match = p.match
-	}
-	return c, d.At(), nil
+// formReader examines conditions, one after another.
+type formReader struct {
+	*logic.Examiner
+	patterns patterns
+	scope    *formScope
+	fields   []int // memory for the fields of conditions to come
 }
 
-// decodeForms makes the conditions of all rules and sections. whole begins with b, as a
-// string. re may be nil.
-func decodeForms(m *Manifest, b []byte, whole string, re Regexps) ([]Condition, error) {
-	conds := make([]Condition, 0, len(m.Rules)+len(m.Sections))
-	foreign, p := false, newPatterns(re)
-	for range cap(conds) {
-		c, n, err := examineForm(m.Schema, len(m.Lists), b, whole[:len(b)], p)
+// formScope is what conditions of one pack share.
+type formScope struct {
+	schema *Schema
+	match  matchers
+}
+
+func newFormReader(s *Schema, lists int, re Regexps) *formReader {
+	r := &formReader{patterns: patterns{re: re}, scope: &formScope{schema: s}}
+	r.Examiner = logic.NewExaminer(logic.Scope{Fields: s.types, Lists: lists, Pattern: r.patterns.known})
+	return r
+}
+
+// form checks the form that text begins with, and makes c the condition, which keeps it
+// as part of text. n is how many bytes the form takes.
+func (r *formReader) form(text string, c *Lowered) (n int, err error) {
+	clear(r.Reads)
+	leaves, at := logic.Uvarint(text, 0)
+	sum, n, err := r.Examine(text[at:])
+	if at += n; err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrForm, err)
+	}
+	*c = Lowered{scope: r.scope, cost: sum.Cost, fallible: sum.Fallible, foreign: sum.Foreign, patterns: sum.Patterns}
+	nodes := uint64(sum.Nodes)
+	for range min(leaves, nodes+1) {
+		size, from := logic.Uvarint(text, at)
+		if from == 0 || size > uint64(len(text)-from) {
+			return 0, errLeaves
+		}
+		var node uint64
+		if node, at = logic.Uvarint(text, from+int(size)); at == 0 || node > nodes {
+			return 0, errLeaves
+		}
+		if node == 0 {
+			own, n, err := r.Examine(text[at:])
+			if at += n; err != nil {
+				return 0, fmt.Errorf("%w: %w", ErrForm, err)
+			}
+			c.foreign, c.patterns = c.foreign || own.Foreign, c.patterns || own.Patterns
+		}
+	}
+	if leaves > nodes {
+		return 0, errLeaves
+	}
+	if c.raw = text[:at]; c.patterns {
+		r.scope.match = r.patterns.match
+	}
+	return at, r.read(c)
+}
+
+var errLeaves = fmt.Errorf("%w: its leaves are malformed", ErrForm)
+
+// read keeps the fields that a condition reads.
+func (r *formReader) read(c *Lowered) error {
+	n := 0
+	for w, reads := range r.Reads {
+		if reads&r.scope.schema.labels[w] != 0 {
+			return fmt.Errorf("%w: it reads a label", ErrForm)
+		}
+		n += bits.OnesCount64(reads)
+	}
+	if cap(r.fields)-len(r.fields) < n {
+		r.fields = make([]int, 0, max(n, min(2*cap(r.fields), 4096)))
+	}
+	at := len(r.fields)
+	for w, reads := range r.Reads {
+		for ; reads != 0; reads &= reads - 1 {
+			r.fields = append(r.fields, w<<6+bits.TrailingZeros64(reads))
+		}
+	}
+	c.fields = r.fields[at:len(r.fields):len(r.fields)]
+	return nil
+}
+
+// decodeForms makes the conditions of all rules and sections from a text that holds their
+// forms. re may be nil.
+func decodeForms(m *Manifest, text string, re Regexps) ([]Condition, error) {
+	lowered := make([]Lowered, len(m.Rules)+len(m.Sections))
+	conds := make([]Condition, len(lowered))
+	foreign, r := false, newFormReader(m.Schema, len(m.Lists), re)
+	for i := range lowered {
+		c := &lowered[i]
+		n, err := r.form(text, c)
 		if err != nil {
 			return nil, err
 		}
 		if c.Cost() > m.MaxCost {
 			return nil, fmt.Errorf("%w: a condition costs more than max_cost", ErrForm)
 		}
-		foreign = foreign || c.summary.Foreign || c.summary.Patterns && re == nil
-		conds = append(conds, c)
-		b, whole = b[n:], whole[n:]
+		foreign = foreign || c.foreign || c.patterns && re == nil
+		conds[i], text = c, text[n:]
 	}
 	switch {
-	case len(b) > 0:
+	case len(text) > 0:
 		return nil, fmt.Errorf("%w: something follows the lowered conditions", ErrDamaged)
 	case foreign:
 		return nil, ErrNotLowered
@@ -132,9 +169,9 @@ func decodeForms(m *Manifest, b []byte, whole string, re Regexps) ([]Condition, 
 	return conds, nil
 }
 
-// decodeForm decodes what examineForm has passed.
+// decodeForm decodes what formReader.form has passed.
 func decodeForm(raw string) (f Form) {
-	d := logic.NewDecoder([]byte(raw), raw)
+	d := logic.NewDecoder(raw)
 	leaves := d.Uvarint()
 	var nodes []*logic.Expr
 	f.Root = d.Expr(&nodes)

@@ -245,7 +245,7 @@ func (b *indexer) learn(s *Schema, n logic.Normal) {
 func (b *indexer) add(rule int32, l *Lowered, sensitive bool) {
 	normal := l.Normal()
 	for i := range normal {
-		c := conj{rule: rule, open: sensitive || l.summary.Fallible, ask: len(normal[i].Opaque) > 0}
+		c := conj{rule: rule, open: sensitive || l.fallible, ask: len(normal[i].Opaque) > 0}
 		never := false
 		for k := range normal[i].Atoms {
 			a := &normal[i].Atoms[k]

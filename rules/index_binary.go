@@ -3,8 +3,10 @@ package rules
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/rules/logic"
 )
 
@@ -174,8 +176,8 @@ type indexReader struct {
 
 // readIndex reads the index of a pack with that many rules; ok is false when the
 // bytes are none.
-func readIndex(b []byte, whole string, s *Schema, lists, rules int) (x *index, ok bool) {
-	r := &indexReader{Decoder: logic.NewDecoder(b, whole), x: &index{words: (rules + 63) / 64}, s: s, lists: lists, rules: rules}
+func readIndex(text string, s *Schema, lists, rules int) (x *index, ok bool) {
+	r := &indexReader{Decoder: logic.NewDecoder(text), x: &index{words: (rules + 63) / 64}, s: s, lists: lists, rules: rules}
 	for range r.count() {
 		if r.Bad {
 			break
@@ -192,10 +194,10 @@ func readIndex(b []byte, whole string, s *Schema, lists, rules int) (x *index, o
 	}
 	r.few(&r.x.few)
 	r.x.always = readNums[int32](r, rules)
-	if r.want(len(r.Left()) == 0); r.Bad {
+	if r.want(r.Left() == 0); r.Bad {
 		return nil, false
 	}
-	return r.x, r.x.complete(len(b))
+	return r.x, r.x.complete(len(text))
 }
 
 func (r *indexReader) want(ok bool) { r.Bad = r.Bad || !ok }
@@ -213,7 +215,7 @@ func (r *indexReader) below(limit int) int {
 func (r *indexReader) bool() bool { return r.below(2) == 1 }
 
 // count reads how many things follow; each takes at least a byte.
-func (r *indexReader) count() int { return r.below(len(r.Left()) + 1) }
+func (r *indexReader) count() int { return r.below(r.Left() + 1) }
 
 func readNums[T int32 | uint16](r *indexReader, limit int) []T {
 	n := r.count()
@@ -246,7 +248,7 @@ func (r *indexReader) words(n int) []uint64 {
 	}
 	words := make([]uint64, n)
 	for i := range words {
-		words[i] = binary.BigEndian.Uint64(b[8*i:])
+		words[i] = bits.ReverseBytes64(word.Load(b, 8*i))
 	}
 	return words
 }
@@ -267,8 +269,7 @@ func (r *indexReader) slot(s *slotIndex) {
 	points := r.texts()
 	s.texts = r.texts()
 	for range r.count() {
-		n := r.Uvarint()
-		s.nums = append(s.nums, int64(n>>1)^-int64(n&1))
+		s.nums = append(s.nums, r.Varint())
 	}
 	r.want(ascending(s.texts) && ascending(s.nums))
 	r.want(s.typ == String && len(s.nums) == 0 || s.typ != String && len(s.texts)+len(points) == 0)
@@ -332,7 +333,7 @@ func (r *indexReader) entry(e *entry, g *group) {
 	e.slot, e.list = r.test()
 	e.unknown = r.bool()
 	e.lists = readNums[uint16](r, n)
-	e.words = r.words(r.below(len(r.Left())/8 + 1))
+	e.words = r.words(r.below(r.Left()/8 + 1))
 	if r.Bad {
 		return
 	}
@@ -360,7 +361,7 @@ func (r *indexReader) span(e *entry, words int) (s span) {
 }
 
 func (r *indexReader) spans(e *entry, n, words int) []span {
-	if n > len(r.Left()) {
+	if n > r.Left() {
 		r.Bad = true
 	}
 	if r.Bad {

@@ -24,9 +24,10 @@ type clause struct {
 // and proposes flips, each of which was tried: it changes the leaf's verdict.
 func (c *Lowered) Leaves(env *Env) []Leaf {
 	out := c.JudgeLeaves(env)
+	made := c.lowering()
 	for i := range out {
 		l := &out[i]
-		l.Flips = c.flips(c.leaves[i], &c.clauses[i], env, l.Truth)
+		l.Flips = c.flips(made.leaves[i], &made.clauses[i], env, l.Truth)
 	}
 	return out
 }
@@ -34,14 +35,14 @@ func (c *Lowered) Leaves(env *Env) []Leaf {
 // JudgeLeaves is Leaves without flips, which take nearly all of its time. Fields and
 // texts of the leaves belong to the condition and must not be changed.
 func (c *Lowered) JudgeLeaves(env *Env) []Leaf {
-	if !env.Facts.schema.Equal(c.schema) {
+	if !env.Facts.schema.Equal(c.scope.schema) {
 		return nil
 	}
-	c.explaining.Do(c.prepareLeaves)
-	out := make([]Leaf, len(c.leaves))
-	for i, judge := range c.leaves {
+	made := c.explained()
+	out := make([]Leaf, len(made.leaves))
+	for i, judge := range made.leaves {
 		v, why := judge(env, "")
-		out[i] = Leaf{Text: c.form.Leaves[i].Text, Fields: c.clauses[i].fields, Truth: v, Code: why}
+		out[i] = Leaf{Text: made.form.Leaves[i].Text, Fields: made.clauses[i].fields, Truth: v, Code: why}
 	}
 	return out
 }
@@ -73,7 +74,7 @@ func (c *Lowered) flips(judge truthOf, l *clause, env *Env, now Truth) []Flip {
 	altered := *env
 	altered.Facts = trial
 	for _, field := range l.fields {
-		f, was := c.schema.Field(field), env.Facts.At(field)
+		f, was := c.scope.schema.Field(field), env.Facts.At(field)
 		for _, v := range c.candidates(l, field, env) {
 			if len(kept) >= MaxFlips {
 				return kept
@@ -106,7 +107,7 @@ func restore(f *Facts, name string, v any) {
 // leaf and their neighbours, the values of other fields of its type, the field's
 // known values, entries of the lists, and absence last.
 func (c *Lowered) candidates(l *clause, field int, env *Env) []any {
-	f, was := c.schema.Field(field), env.Facts.At(field)
+	f, was := c.scope.schema.Field(field), env.Facts.At(field)
 	seeds := slices.Clone(l.consts)
 	for _, other := range l.fields {
 		if v := env.Facts.At(other); other != field && v != nil {

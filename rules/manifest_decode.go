@@ -47,8 +47,8 @@ func (d *manifestDecoder) source(b []byte) (*Manifest, error) {
 }
 
 // decodeHead reads the manifest of format 2: source without rules, and the rules in
-// binary form. whole begins with table, as a string.
-func decodeHead(head, table []byte, whole string) (*Manifest, error) {
+// binary form.
+func decodeHead(head []byte, table string) (*Manifest, error) {
 	d := &manifestDecoder{}
 	m, err := d.source(head)
 	if err != nil {
@@ -58,7 +58,7 @@ func decodeHead(head, table []byte, whole string) (*Manifest, error) {
 		return nil, fmt.Errorf("%w: rules stand in two places", ErrDamaged)
 	}
 	var ok bool
-	if m.Rules, ok = readRules(table, whole[:len(table)]); !ok {
+	if m.Rules, ok = readRules(table); !ok {
 		return nil, fmt.Errorf("%w: its rules are malformed", ErrDamaged)
 	}
 	d.check(m)

@@ -67,12 +67,12 @@ func (r *Rule) flags() (flags byte) {
 	return flags
 }
 
-// readRules reads what appendRules writes, from bytes that may be anyone's; the texts
-// are parts of whole, which is b as a string. What it returns is yet to be checked.
-func readRules(b []byte, whole string) (list []Rule, ok bool) {
-	d := logic.NewDecoder(b, whole)
+// readRules reads what appendRules writes, from a text that may be anyone's and of which
+// the texts are parts. What it returns is yet to be checked.
+func readRules(text string) (list []Rule, ok bool) {
+	d := logic.NewDecoder(text)
 	n := d.Uvarint()
-	if n > uint64(len(b)) || n > MaxRules {
+	if n > uint64(len(text)) || n > MaxRules {
 		return nil, false
 	}
 	list = make([]Rule, n)
@@ -87,14 +87,13 @@ func readRules(b []byte, whole string) (list []Rule, ok bool) {
 		}
 		r.Effect, r.OnMissing = Effect(head[0]), OnMissing(head[1])
 		r.setFlags(head[2])
-		r.Weight, r.Percent = int64(d.Uvarint()), int(d.Uvarint())
+		r.Weight, r.Percent = int64(d.Uvarint()), int(min(d.Uvarint(), 101)) // so that no platform cuts it to size
 		if head[2]&flagUntil != 0 {
-			n := d.Uvarint()
-			r.Until = time.Unix(0, int64(n>>1)^-int64(n&1)).UTC()
+			r.Until = time.Unix(0, d.Varint()).UTC()
 		}
 		r.StepUp, r.Sources = readTexts(d), readTexts(d)
 	}
-	return list, !d.Bad && len(d.Left()) == 0
+	return list, !d.Bad && d.Left() == 0
 }
 
 func (r *Rule) setFlags(flags byte) {
@@ -112,7 +111,7 @@ func readText(d *logic.Decoder) string {
 
 func readTexts(d *logic.Decoder) (list []string) {
 	n := d.Uvarint()
-	if n > uint64(len(d.Left())) { // each takes a byte at least
+	if n > uint64(d.Left()) { // each takes a byte at least
 		d.Bad = true
 		return nil
 	}

@@ -73,7 +73,7 @@ type mode struct {
 func modeOf(r *Rule, c Condition) mode {
 	l, ok := c.(*Lowered)
 	return mode{shadow: r.Shadow, until: !r.Until.IsZero(), share: r.Percent < 100, picky: r.Percent < 100 || !r.Until.IsZero(),
-		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.summary.Fallible}
+		hitMissing: r.OnMissing == HitIt, sensitive: sensitive(r), strict: !ok || l.fallible}
 }
 
 // says tells whether a verdict is one that Run notes.
@@ -160,8 +160,8 @@ func (p *Pack) settle(v *Verdict, i int, hit, ask bool, env *Env) (says bool) {
 }
 
 func judge(c Condition, env *Env) (Truth, code.Code) {
-	if l, ok := c.(*Lowered); ok && l.schema == env.Facts.schema {
-		return l.ready().judge(env, "")
+	if l, ok := c.(*Lowered); ok && l.scope.schema == env.Facts.schema {
+		return l.judge(env)
 	}
 	return c.Judge(env)
 }
@@ -217,7 +217,7 @@ func (p *Pack) within(run *Run, cond Condition) (Truth, code.Code) {
 }
 
 func countedBy(c Condition, f *Facts) int64 {
-	if l, ok := c.(*Lowered); ok && l.schema.Equal(f.schema) {
+	if l, ok := c.(*Lowered); ok && l.scope.schema.Equal(f.schema) {
 		return l.Counted(f)
 	}
 	return c.Cost()
@@ -230,7 +230,7 @@ func flatten(groups ...[]Condition) (sum logic.Cost) {
 	for _, conds := range groups {
 		for _, cond := range conds {
 			if l, ok := cond.(*Lowered); ok {
-				sum.Add(l.summary.Cost)
+				sum.Add(l.cost)
 			} else {
 				sum.Add(logic.Cost{Fixed: cond.Cost()})
 			}

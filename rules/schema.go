@@ -52,10 +52,11 @@ type Schema struct {
 	index   map[string]int
 	groups  map[string]bool
 
-	types []Type // by field
-	slots []slot // by field; small, since every read of a fact looks here
-	texts int    // how many fields are texts
-	lists int    // how many are lists
+	types  []Type                 // by field
+	labels [MaxFields / 64]uint64 // bit by field
+	slots  []slot                 // by field; small, since every read of a fact looks here
+	texts  int                    // how many fields are texts
+	lists  int                    // how many are lists
 
 	once   sync.Once
 	events *Decoder // see EventDecoder
@@ -112,6 +113,9 @@ func (s *Schema) add(f Field) error {
 	s.index[f.Name] = len(s.fields)
 	s.fields = append(s.fields, f)
 	s.types = append(s.types, f.Type)
+	if i := len(s.fields) - 1; f.Label {
+		s.labels[i>>6] |= 1 << (i & 63)
+	}
 	switch f.Type {
 	case String:
 		s.slots = append(s.slots, slot{f.Type, uint16(s.texts)})

@@ -3,7 +3,10 @@ package logic
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"time"
+
+	"github.com/issuant/issuant/internal/word"
 )
 
 // The binary form of a tree: its nodes, each before its arguments.
@@ -72,66 +75,80 @@ func appendValue(dst []byte, v any) []byte {
 	return append(dst, 0)
 }
 
-// Decoder reads trees, and what stands beside them, from bytes that may be anyone's.
+// Uvarint reads the number at a place of a text, in its shortest form. next is where it
+// ends, or 0 when none is there.
+func Uvarint(text string, at int) (v uint64, next int) {
+	if uint(at) < uint(len(text)) && text[at] < 0x80 {
+		return uint64(text[at]), at + 1
+	}
+	return longUvarint(text, at)
+}
+
+func longUvarint(text string, at int) (v uint64, next int) {
+	for i := 0; at+i < len(text) && i < binary.MaxVarintLen64; i++ {
+		b := text[at+i]
+		v |= uint64(b&0x7f) << (7 * i)
+		if b >= 0x80 {
+			continue
+		}
+		if b == 0 || i == binary.MaxVarintLen64-1 && b > 1 {
+			break
+		}
+		return v, at + i + 1
+	}
+	return 0, 0
+}
+
+// Decoder reads trees, and what stands beside them, from a text that may be anyone's.
 // After the first fault all it returns is empty and Bad is true. What Expr returns may
-// be judged only if Examine has passed the same bytes.
+// be judged only if an Examiner has passed the same bytes.
 type Decoder struct {
 	Bad   bool
-	rest  []byte
-	whole string // what texts are cut from; rest is its end
+	text  string
+	at    int
 	nodes int
 }
 
-// NewDecoder returns a decoder of b, whose texts are parts of s: of b as a string.
-func NewDecoder(b []byte, s string) *Decoder { return &Decoder{rest: b, whole: s} }
+// NewDecoder returns a decoder of a text, whose texts are parts of it.
+func NewDecoder(text string) *Decoder { return &Decoder{text: text} }
 
-// Skip cuts off n bytes and returns them.
-func (d *Decoder) Skip(n uint64) []byte { return d.bytes(n) }
-
-// At is how many bytes were read.
-func (d *Decoder) At() int { return len(d.whole) - len(d.rest) }
-
-// Left returns the bytes that are left.
-func (d *Decoder) Left() []byte { return d.rest }
+// Left is how many bytes are left.
+func (d *Decoder) Left() int { return len(d.text) - d.at }
 
 func (d *Decoder) fail() {
-	d.Bad, d.rest = true, nil
+	d.Bad, d.at = true, len(d.text)
 }
 
 func (d *Decoder) byte() byte {
-	if len(d.rest) == 0 {
+	if d.at >= len(d.text) {
 		d.fail()
 		return 0
 	}
-	b := d.rest[0]
-	d.rest = d.rest[1:]
-	return b
+	d.at++
+	return d.text[d.at-1]
 }
 
 // Uvarint reads a number in its shortest form.
 func (d *Decoder) Uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	if n <= 0 || n > 1 && d.rest[n-1] == 0 {
+	v, next := Uvarint(d.text, d.at)
+	if next == 0 {
 		d.fail()
 		return 0
 	}
-	d.rest = d.rest[n:]
+	d.at = next
 	return v
 }
 
-func (d *Decoder) varint() int64 {
+// Varint reads a number that may be negative.
+func (d *Decoder) Varint() int64 {
 	u := d.Uvarint()
-	v := int64(u >> 1)
-	if u&1 != 0 {
-		v = ^v
-	}
-	return v
+	return int64(u>>1) ^ -int64(u&1)
 }
 
 // count reads a number of things that need at least one byte each.
 func (d *Decoder) count() int {
 	n := d.Uvarint()
-	if n > uint64(len(d.rest)) || n > MaxNodes {
+	if n > uint64(d.Left()) || n > MaxNodes {
 		d.fail()
 		return 0
 	}
@@ -148,36 +165,28 @@ func (d *Decoder) index() int {
 	return int(n)
 }
 
-// bytes cuts off n bytes.
-func (d *Decoder) bytes(n uint64) []byte {
-	if n > uint64(len(d.rest)) {
+// Skip cuts off n bytes and returns them.
+func (d *Decoder) Skip(n uint64) string {
+	if n > uint64(d.Left()) {
 		d.fail()
-		return nil
+		return ""
 	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
-	return b
+	d.at += int(n)
+	return d.text[d.at-int(n) : d.at]
 }
 
 // Text reads a text.
-func (d *Decoder) Text() string {
-	n := len(d.bytes(d.Uvarint()))
-	if d.Bad {
-		return ""
-	}
-	at := len(d.whole) - len(d.rest) - n
-	return d.whole[at : at+n]
-}
+func (d *Decoder) Text() string { return d.Skip(d.Uvarint()) }
 
 func (d *Decoder) value() any {
 	switch d.byte() {
 	case 1:
 		return d.Text()
 	case 2:
-		return d.varint()
+		return d.Varint()
 	case 3:
-		if b := d.bytes(8); b != nil {
-			return math.Float64frombits(binary.BigEndian.Uint64(b))
+		if b := d.Skip(8); b != "" {
+			return math.Float64frombits(bits.ReverseBytes64(word.Load(b, 0)))
 		}
 	case 4:
 		switch d.byte() {
@@ -187,7 +196,7 @@ func (d *Decoder) value() any {
 			return true
 		}
 	case 5:
-		return time.Unix(0, d.varint()).UTC()
+		return time.Unix(0, d.Varint()).UTC()
 	}
 	d.fail()
 	return nil

@@ -1,13 +1,14 @@
 package logic
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"time"
 	"unicode/utf8"
 
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // MaxNodes bounds a tree, inclusive; the items of sets count too.
@@ -35,151 +36,244 @@ type Summary struct {
 	Cost     Cost
 }
 
-// Examine reports whether b begins with the binary form of a tree of type Bool that
+// Examiner examines trees in their binary form, one after another, without memory for
+// each: a pack of ten thousand rules has as many. It is not safe for concurrent use.
+type Examiner struct {
+	Scope
+	Reads []uint64 // bit by field: what trees read since the caller last cleared it
+
+	text    string
+	bad     error
+	summary Summary
+	size    int // nodes and items
+	fixed   int64
+	items   []PerItem // of the tree under way
+	kept    []PerItem // memory for the costs of trees to come
+}
+
+// NewExaminer returns an examiner of trees that read what is in the scope.
+func NewExaminer(in Scope) *Examiner {
+	return &Examiner{Scope: in, Reads: make([]uint64, (len(in.Fields)+63)/64)}
+}
+
+// Examine reports whether text begins with the binary form of a tree of type Bool that
 // reads nothing beyond the scope, each node with operands of the types that its Op
 // wants, within MaxNodes; n is how many bytes it takes. Only such trees may be
-// decoded, judged or normalised. read, which may be nil, is called with each field
-// that the tree reads. b may be anyone's.
-func Examine(b []byte, in Scope, read func(field int)) (s Summary, n int, err error) {
-	c := &checker{Scope: in, Decoder: Decoder{rest: b}, read: read}
-	if t, _ := c.node(false); t != Bool {
+// decoded, judged or normalised. The text may be anyone's. The error wraps ErrTree.
+func (c *Examiner) Examine(text string) (s Summary, n int, err error) {
+	c.text, c.bad, c.summary, c.size, c.fixed, c.items = text, nil, Summary{}, 0, 0, c.items[:0]
+	n, t, _ := c.node(0, false)
+	if t != Bool {
 		c.fault("a condition is a bool")
 	}
 	if c.bad != nil {
 		return Summary{}, 0, c.bad
 	}
-	c.summary.Cost.Fixed = c.fixed
-	for _, it := range c.items {
-		c.summary.Cost.each(it.Field, it.Each)
+	c.summary.Cost = Cost{c.fixed, c.perItem()}
+	return c.summary, n, nil
+}
+
+// perItem returns the costs by item of the tree, in memory that trees share.
+func (c *Examiner) perItem() []PerItem {
+	if len(c.items) == 0 {
+		return nil
 	}
-	return c.summary, len(b) - len(c.rest), nil
+	if cap(c.kept)-len(c.kept) < len(c.items) {
+		c.kept = make([]PerItem, 0, max(len(c.items), min(2*cap(c.kept), 1024)))
+	}
+	at := len(c.kept)
+	cost := Cost{PerItem: c.kept[at:]}
+	for _, it := range c.items {
+		cost.each(it.Field, it.Each)
+	}
+	end := at + len(cost.PerItem)
+	c.kept = c.kept[:end]
+	return c.kept[at:end:end]
 }
 
-type checker struct {
-	Scope
-	Decoder
-	read    func(field int)
-	summary Summary
-	size    int // nodes and items
-	fixed   int64
-	items   []PerItem
-	bad     error
-}
-
-func (c *checker) fault(msg string) {
+// fault keeps the first fault, and returns the end of the text, where nothing is read.
+func (c *Examiner) fault(msg string) (end int) {
 	if c.bad == nil {
 		c.bad = fmt.Errorf("%w: %s", ErrTree, msg)
 	}
-	c.fail()
+	return len(c.text)
 }
 
-func (c *checker) want(ok bool, msg string) {
-	if !ok || c.Bad {
-		c.fault(msg)
+const tooShort = "it ends too early, or a number is not in its shortest form"
+
+// number reads a uvarint.
+func (c *Examiner) number(at int) (v uint64, next int) {
+	if v, next = Uvarint(c.text, at); next == 0 {
+		next = c.fault(tooShort)
 	}
+	return v, next
 }
 
-// node examines one node and what is below it. field is that of a Field, else -1.
-func (c *checker) node(loop bool) (t Type, field int) {
-	op := Op(c.byte())
-	t = Type(c.byte())
-	s := shapeOf(op)
+// skip passes n bytes over.
+func (c *Examiner) skip(at int, n uint64) (next int) {
+	if n > uint64(len(c.text)-at) {
+		return c.fault(tooShort)
+	}
+	return at + int(n)
+}
+
+// count reads a number of things that need at least one byte each.
+func (c *Examiner) count(at int) (n, next int) {
+	v, at := c.number(at)
+	if v > uint64(len(c.text)-at) || v > MaxNodes {
+		return 0, c.fault(tooShort)
+	}
+	return int(v), at
+}
+
+// node examines the node at a place and what is below it, and returns where that ends.
+// field is that of a Field, else -1.
+func (c *Examiner) node(at int, loop bool) (next int, t Type, field int) {
+	if at+2 > len(c.text) {
+		return c.fault(tooShort), 0, -1
+	}
+	op, t := Op(c.text[at]), Type(c.text[at+1])
 	c.summary.Nodes++
 	c.size++
-	c.want(s.known && c.size <= MaxNodes, "a node has no such form, or the tree is too large")
-	if c.Bad {
-		return 0, -1
+	if int(op) >= len(shapes) || !shapes[op].known || c.size > MaxNodes {
+		return c.fault("a node has no such form, or the tree is too large"), 0, -1
 	}
-	c.fixed = min(c.fixed+s.cost, MaxCost)
-	field, args, items := c.leaf(op, t, s.args, loop)
-	var types [3]Type
+	s := &shapes[op]
+	at, c.fixed = at+2, min(c.fixed+s.cost, MaxCost)
+	switch op {
+	case Const:
+		var is Type
+		if is, at = c.constant(at); is != t {
+			at = c.fault("a constant is of the wrong type")
+		}
+		return at, t, -1
+	case Field:
+		if field, at = c.fact(at); field < 0 || c.Fields[field] != t {
+			return c.fault("a field is not in the schema"), 0, -1
+		}
+		return at, t, field
+	}
+	args, items := s.args, uint8(0)
+	if s.holds {
+		at, args, items = c.held(at, op, loop)
+	}
+	var of operands
 	list := -1
 	switch {
 	case op == Foreign:
-		c.foreign(args)
+		at = c.foreign(at, args)
 	case op >= Any:
-		types[0], list = c.node(loop)
-		types[1] = c.body(list)
+		var first, second Type
+		at, first, list = c.node(at, loop)
+		at, second = c.body(at, list)
+		of = operands(first) | operands(second)<<8
 	default:
 		for i := range args {
-			types[i], list = c.node(loop)
+			var arg Type
+			at, arg, list = c.node(at, loop)
+			of |= operands(arg) << (8 * i)
 		}
 	}
 	if op == InField {
 		c.loop(list, 1)
 	}
-	c.want(t == s.result || s.result == 0 && t >= String && t <= Strings, "a node is of the wrong type")
-	c.want(s.operands == nil || s.operands(t, &types), "an operand is of the wrong type")
-	c.want(op != InSet || items&^comparableWith(types[0]) == 0, "an item is of the wrong type")
-	c.summary.Fallible = c.summary.Fallible || fallible(op, t, types[0])
-	return t, field
+	switch {
+	case t != s.result && (s.result != 0 || t < String || t > Strings):
+		at = c.fault("a node is of the wrong type")
+	case s.want != 0 && of != s.want || s.wants != nil && !s.wants(t, of):
+		at = c.fault("an operand is of the wrong type")
+	case op == InSet && items&^comparableWith(of.at(0)) != 0:
+		at = c.fault("an item is of the wrong type")
+	}
+	c.summary.Fallible = c.summary.Fallible || s.fallible && fallible(op, t, of.at(0))
+	return at, t, -1
 }
 
-// leaf reads what a node holds besides its arguments; items are the types of its
-// items, bit by bit.
-func (c *checker) leaf(op Op, t Type, arity int, loop bool) (field, args int, items uint8) {
-	field, args = -1, arity
+// fact reads the number of a field, -1 when there is none such.
+func (c *Examiner) fact(at int) (field, next int) {
+	v, at := c.number(at)
+	if v >= uint64(len(c.Fields)) || c.bad != nil {
+		return -1, at
+	}
+	c.Reads[v>>6] |= 1 << (v & 63)
+	return int(v), at
+}
+
+// held reads what a node other than a Const or Field holds besides its arguments; items
+// are the types of its items, bit by bit.
+func (c *Examiner) held(at int, op Op, loop bool) (next, args int, items uint8) {
+	var v uint64
+	args = shapes[op].args
 	switch op {
-	case Const:
-		c.want(c.constant() == t, "a constant is of the wrong type")
-	case Field, Has:
-		n := c.index()
-		ok := n < len(c.Fields)
-		c.want(ok && (op == Has || c.Fields[n] == t), "a field is not in the schema")
-		if ok && c.read != nil {
-			c.read(n)
-		}
-		if op == Field {
-			field = n
+	case Has:
+		var field int
+		if field, at = c.fact(at); field < 0 {
+			at = c.fault("a field is not in the schema")
 		}
 	case Item:
-		c.want(loop, "# stands outside a loop")
-	case InList:
-		c.want(c.index() < c.Lists, "a list is not declared")
-	case InSet, InRange:
-		n := c.count()
-		c.size += n
-		for range n {
-			items |= 1 << c.constant()
+		if !loop {
+			at = c.fault("# stands outside a loop")
 		}
-		c.want(op == InSet || n == 2 && items == 1<<Int, "a range has two ints")
+	case InList:
+		if v, at = c.number(at); v >= uint64(c.Lists) {
+			at = c.fault("a list is not declared")
+		}
+	case InSet, InRange:
+		var n int
+		n, at = c.count(at)
+		c.size += n
+		for i := 0; i < n && c.bad == nil; i++ {
+			var t Type
+			t, at = c.constant(at)
+			items |= 1 << t
+		}
+		if op == InRange && (n != 2 || items != 1<<Int) {
+			at = c.fault("a range has two ints")
+		}
 	case Matches:
 		c.summary.Patterns = true
-		p := c.bytes(c.Uvarint())
-		c.want(len(p) <= MaxPattern && !c.Bad && (c.Pattern == nil || c.Pattern(string(p))), "a pattern is no regular expression, or too long")
+		v, at = c.number(at)
+		end := c.skip(at, v)
+		if v > MaxPattern || c.bad != nil || c.Pattern != nil && !c.Pattern(c.text[at:end]) {
+			return c.fault("a pattern is no regular expression, or too long"), 0, 0
+		}
+		at = end
 	case Foreign:
-		c.bytes(c.Uvarint())
-		worst := int64(min(c.Uvarint(), MaxCost+1))
-		c.want(worst > 0 && worst <= MaxCost, "a node has no cost")
-		c.fixed = min(c.fixed+worst, MaxCost)
-		args = c.count()
+		v, at = c.number(at)
+		at = c.skip(at, v)
+		if v, at = c.number(at); v == 0 || v > MaxCost {
+			return c.fault("a node has no cost"), 0, 0
+		}
+		c.fixed = min(c.fixed+int64(v), MaxCost)
+		args, at = c.count(at)
 	}
-	return field, args, items
+	return at, args, items
 }
 
 // foreign examines the fields that a Foreign node reads: its cost is its own.
-func (c *checker) foreign(args int) {
+func (c *Examiner) foreign(at, args int) (next int) {
 	c.summary.Foreign = true
 	fixed, items := c.fixed, len(c.items)
-	for range args {
-		c.node(false)
+	for i := 0; i < args && c.bad == nil; i++ {
+		at, _, _ = c.node(at, false)
 	}
 	c.fixed, c.items = fixed, c.items[:items]
+	return at
 }
 
 // body examines the condition of a loop, which costs as often as its list has items.
-func (c *checker) body(list int) Type {
+func (c *Examiner) body(at, list int) (next int, t Type) {
 	fixed, items := c.fixed, len(c.items)
 	c.fixed = 0
-	t, _ := c.node(true)
+	at, t, _ = c.node(at, true)
 	worst := Cost{Fixed: c.fixed, PerItem: c.items[items:]}.Worst()
 	c.fixed, c.items = fixed, c.items[:items]
 	c.loop(list, 1+worst)
-	return t
+	return at, t
 }
 
 // loop counts n for each item of a list; a list that is not one fact counts as full.
-func (c *checker) loop(list int, n int64) {
+func (c *Examiner) loop(list int, n int64) {
 	if list >= 0 {
 		c.items = append(c.items, PerItem{list, n})
 		return
@@ -200,32 +294,39 @@ func fallible(op Op, t, operand Type) bool {
 }
 
 // constant reads a constant and returns its type, or 0 when it is not valid.
-func (c *checker) constant() Type {
-	switch c.byte() {
+func (c *Examiner) constant(at int) (t Type, next int) {
+	if at >= len(c.text) {
+		return 0, c.fault(tooShort)
+	}
+	kind, at := c.text[at], at+1
+	switch kind {
 	case 1:
-		if utf8.Valid(c.bytes(c.Uvarint())) {
-			return String
+		n, at := c.number(at)
+		end := c.skip(at, n)
+		if c.bad == nil && utf8.ValidString(c.text[at:end]) {
+			return String, end
 		}
 	case 2:
-		c.varint()
-		return Int
+		_, at = c.number(at)
+		return Int, at
 	case 3:
-		if b := c.bytes(8); len(b) == 8 {
-			v := math.Float64frombits(binary.BigEndian.Uint64(b))
+		if end := c.skip(at, 8); c.bad == nil {
+			v := math.Float64frombits(bits.ReverseBytes64(word.Load(c.text, at)))
 			if !math.IsNaN(v) && !math.IsInf(v, 0) && (v != 0 || !math.Signbit(v)) {
-				return Float
+				return Float, end
 			}
 		}
 	case 4:
-		if c.byte() <= 1 {
-			return Bool
+		if at < len(c.text) && c.text[at] <= 1 {
+			return Bool, at + 1
 		}
 	case 5:
-		if y := time.Unix(0, c.varint()).UTC().Year(); y >= 1700 && y <= 2200 {
-			return Time
+		v, at := c.number(at)
+		if y := time.Unix(0, int64(v>>1)^-int64(v&1)).UTC().Year(); y >= 1700 && y <= 2200 {
+			return Time, at
 		}
 	}
-	return 0
+	return 0, c.fault("a constant is malformed")
 }
 
 func numeric(t Type) bool { return t == Int || t == Float }
@@ -243,35 +344,46 @@ func comparableWith(t Type) (types uint8) {
 	return types
 }
 
+// operands are the types of a node's operands, a byte each.
+type operands uint32
+
+func operandsOf(types ...Type) (of operands) {
+	for i, t := range types {
+		of |= operands(t) << (8 * i)
+	}
+	return of
+}
+
+func (of operands) at(i int) Type { return Type(of >> (8 * i)) }
+
 // shape is how many operands a node has, of which types, what it gives, and what it
-// costs; a result of 0 is checked by operands.
+// costs; a result of 0 is checked by wants.
 type shape struct {
 	args     int
 	result   Type
-	operands func(t Type, of *[3]Type) bool
+	want     operands // exactly these
+	wants    func(t Type, of operands) bool
 	cost     int64
 	known    bool
-}
-
-func all(types ...Type) func(t Type, of *[3]Type) bool {
-	want := [3]Type{}
-	copy(want[:], types)
-	return func(_ Type, of *[3]Type) bool { return *of == want }
+	holds    bool // something besides its operands
+	fallible bool // see fallible
 }
 
 // number wants operands of the result's own type, Int or Float.
-func number(args int) func(t Type, of *[3]Type) bool {
-	return func(t Type, of *[3]Type) bool { return numeric(t) && of[0] == t && (args == 1 || of[1] == t) }
+func number(args int) func(t Type, of operands) bool {
+	return func(t Type, of operands) bool {
+		return numeric(t) && of.at(0) == t && (args == 1 || of.at(1) == t)
+	}
 }
 
-func numberOperand(_ Type, of *[3]Type) bool { return numeric(of[0]) }
+func numberOperand(_ Type, of operands) bool { return numeric(of.at(0)) }
 
-func compared(_ Type, of *[3]Type) bool { return alike(of[0], of[1]) }
+func compared(_ Type, of operands) bool { return alike(of.at(0), of.at(1)) }
 
-func inOrder(_ Type, of *[3]Type) bool { return alike(of[0], of[1]) && of[0] != Bool }
+func inOrder(_ Type, of operands) bool { return alike(of.at(0), of.at(1)) && of.at(0) != Bool }
 
-func either(a, b Type) func(t Type, of *[3]Type) bool {
-	return func(_ Type, of *[3]Type) bool { return of[0] == a || of[0] == b }
+func either(a, b Type) func(t Type, of operands) bool {
+	return func(_ Type, of operands) bool { return of.at(0) == a || of.at(0) == b }
 }
 
 func shapeOf(op Op) shape {
@@ -283,31 +395,31 @@ func shapeOf(op Op) shape {
 
 var shapes = [Count + 1]shape{
 	Const: {}, Field: {}, Item: {result: String}, Foreign: {result: Bool},
-	Not: {args: 1, result: Bool, operands: all(Bool)},
-	And: {args: 2, result: Bool, operands: all(Bool, Bool)}, Or: {args: 2, result: Bool, operands: all(Bool, Bool)},
-	Coalesce: {args: 2, operands: func(t Type, of *[3]Type) bool { return of[0] == t && of[1] == t }},
-	Choose:   {args: 3, operands: func(t Type, of *[3]Type) bool { return of[0] == Bool && of[1] == t && of[2] == t }},
-	Equal:    {args: 2, result: Bool, operands: compared}, NotEqual: {args: 2, result: Bool, operands: compared},
-	Less: {args: 2, result: Bool, operands: inOrder}, LessOrEqual: {args: 2, result: Bool, operands: inOrder},
-	Greater: {args: 2, result: Bool, operands: inOrder}, GreaterOrEqual: {args: 2, result: Bool, operands: inOrder},
-	InSet: {args: 1, result: Bool}, InRange: {args: 1, result: Bool, operands: all(Int)},
-	InList: {args: 1, result: Bool, operands: all(String)}, InField: {args: 2, result: Bool, operands: all(String, Strings)},
+	Not: {args: 1, result: Bool, want: operandsOf(Bool)},
+	And: {args: 2, result: Bool, want: operandsOf(Bool, Bool)}, Or: {args: 2, result: Bool, want: operandsOf(Bool, Bool)},
+	Coalesce: {args: 2, wants: func(t Type, of operands) bool { return of.at(0) == t && of.at(1) == t }},
+	Choose:   {args: 3, wants: func(t Type, of operands) bool { return of == operandsOf(Bool, t, t) }},
+	Equal:    {args: 2, result: Bool, wants: compared}, NotEqual: {args: 2, result: Bool, wants: compared},
+	Less: {args: 2, result: Bool, wants: inOrder}, LessOrEqual: {args: 2, result: Bool, wants: inOrder},
+	Greater: {args: 2, result: Bool, wants: inOrder}, GreaterOrEqual: {args: 2, result: Bool, wants: inOrder},
+	InSet: {args: 1, result: Bool}, InRange: {args: 1, result: Bool, want: operandsOf(Int)},
+	InList: {args: 1, result: Bool, want: operandsOf(String)}, InField: {args: 2, result: Bool, want: operandsOf(String, Strings)},
 	Has:      {result: Bool},
-	Contains: {args: 2, result: Bool, operands: all(String, String)}, StartsWith: {args: 2, result: Bool, operands: all(String, String)},
-	EndsWith: {args: 2, result: Bool, operands: all(String, String)}, Matches: {args: 1, result: Bool, operands: all(String)},
-	Add: {args: 2, operands: number(2)}, Subtract: {args: 2, operands: number(2)}, Multiply: {args: 2, operands: number(2)},
-	Divide: {args: 2, result: Float, operands: all(Float, Float)}, Modulo: {args: 2, result: Int, operands: all(Int, Int)},
-	Negate: {args: 1, operands: number(1)}, Concat: {args: 2, result: String, operands: all(String, String)},
-	Seconds: {args: 2, result: Int, operands: all(Time, Time)},
-	Len:     {args: 1, result: Int, operands: either(String, Strings)},
-	Lower:   {args: 1, result: String, operands: all(String)}, Upper: {args: 1, result: String, operands: all(String)},
-	Trim: {args: 1, result: String, operands: all(String)},
-	Abs:  {args: 1, operands: number(1)}, Min: {args: 2, operands: number(2)}, Max: {args: 2, operands: number(2)},
-	ToInt: {args: 1, result: Int, operands: numberOperand}, ToFloat: {args: 1, result: Float, operands: numberOperand},
-	ToText: {args: 1, result: String, operands: either(Int, Bool)},
-	Hour:   {args: 1, result: Int, operands: all(Time)}, Weekday: {args: 1, result: Int, operands: all(Time)},
-	Any: {args: 2, result: Bool, operands: all(Strings, Bool)}, All: {args: 2, result: Bool, operands: all(Strings, Bool)},
-	None: {args: 2, result: Bool, operands: all(Strings, Bool)}, Count: {args: 2, result: Int, operands: all(Strings, Bool)},
+	Contains: {args: 2, result: Bool, want: operandsOf(String, String)}, StartsWith: {args: 2, result: Bool, want: operandsOf(String, String)},
+	EndsWith: {args: 2, result: Bool, want: operandsOf(String, String)}, Matches: {args: 1, result: Bool, want: operandsOf(String)},
+	Add: {args: 2, wants: number(2)}, Subtract: {args: 2, wants: number(2)}, Multiply: {args: 2, wants: number(2)},
+	Divide: {args: 2, result: Float, want: operandsOf(Float, Float)}, Modulo: {args: 2, result: Int, want: operandsOf(Int, Int)},
+	Negate: {args: 1, wants: number(1)}, Concat: {args: 2, result: String, want: operandsOf(String, String)},
+	Seconds: {args: 2, result: Int, want: operandsOf(Time, Time)},
+	Len:     {args: 1, result: Int, wants: either(String, Strings)},
+	Lower:   {args: 1, result: String, want: operandsOf(String)}, Upper: {args: 1, result: String, want: operandsOf(String)},
+	Trim: {args: 1, result: String, want: operandsOf(String)},
+	Abs:  {args: 1, wants: number(1)}, Min: {args: 2, wants: number(2)}, Max: {args: 2, wants: number(2)},
+	ToInt: {args: 1, result: Int, wants: numberOperand}, ToFloat: {args: 1, result: Float, wants: numberOperand},
+	ToText: {args: 1, result: String, wants: either(Int, Bool)},
+	Hour:   {args: 1, result: Int, want: operandsOf(Time)}, Weekday: {args: 1, result: Int, want: operandsOf(Time)},
+	Any: {args: 2, result: Bool, want: operandsOf(Strings, Bool)}, All: {args: 2, result: Bool, want: operandsOf(Strings, Bool)},
+	None: {args: 2, result: Bool, want: operandsOf(Strings, Bool)}, Count: {args: 2, result: Int, want: operandsOf(Strings, Bool)},
 }
 
 func init() {
@@ -324,6 +436,8 @@ func init() {
 		default:
 			s.cost = 1
 		}
+		s.holds = op <= int(Foreign) || op >= int(InSet) && op <= int(InList) || op == int(Has) || op == int(Matches)
+		s.fallible = op == int(Foreign) || op >= int(Add) && op <= int(Concat) || op == int(Abs) || op == int(ToInt)
 		s.known = s.args > 0 || op == int(Const) || op == int(Field) || op == int(Item) || op == int(Foreign) || op == int(Has)
 	}
 }
