@@ -10,7 +10,7 @@ import (
 // last slot is true or unknown.
 type board struct {
 	columns []column
-	asides  []aside // by column
+	unknown []row // by column: who is unknown when the slot is absent; none of them fails
 	claims  []claim
 	all     row
 }
@@ -46,31 +46,30 @@ const (
 // column is what the members of a board ask of a slot, once.
 type column struct {
 	rows []row // by cell: who does not fail there; of items, who tests it and has it
+	free row   // who does not test the slot
 	slot int32
 	list listTest
 }
 
-// aside is what a look-up seldom reads of a column.
-type aside struct {
-	unknown row // who is unknown when the slot is absent; none of them fails
-	free    row // who does not test the slot
-}
-
-// look finds the members that an event leaves standing.
+// look finds the members that an event leaves standing. Slots that none of those who are
+// left tests are not looked up.
 func (b *board) look(st *lookup) {
 	left, open := b.all, row{}
 	cells, columns := st.cells, b.columns
 	for i := range columns {
 		c := &columns[i]
+		if left.low&^c.free.low|left.high&^c.free.high == 0 {
+			continue
+		}
 		cell := cells[c.slot]
 		if cell == unseen {
 			cell = st.see(c.slot)
 		}
 		r := c.rows[cell]
 		if cell == absentCell {
-			open = open.or(b.asides[i].unknown)
+			open = open.or(b.unknown[i])
 		} else if c.list != noList {
-			r = c.items(b.asides[i].free, st)
+			r = c.items(st)
 		}
 		left.low &= r.low
 		left.high &= r.high
@@ -92,8 +91,8 @@ func (f *findings) noteAll(claims []claim, left, open uint64) {
 	}
 }
 
-// items is who does not fail for the items of a list, which some do not test.
-func (c *column) items(free row, st *lookup) row {
+// items is who does not fail for the items of a list.
+func (c *column) items(st *lookup) row {
 	some := row{}
 	for _, item := range st.itemsOf(c.slot) {
 		some = some.or(c.rows[item])
@@ -101,7 +100,7 @@ func (c *column) items(free row, st *lookup) row {
 	if c.list == noItem {
 		return row{^some.low, ^some.high}
 	}
-	return some.or(free)
+	return some.or(c.free)
 }
 
 // makeBoards puts all conjunctions on a board, when they are few enough for one, or
@@ -136,13 +135,13 @@ func (x *index) makeBoards() {
 type boarder struct {
 	x *index
 	board
-	wide []wideColumn // what columns and asides are made of
+	wide []wideColumn // what columns and unknown are made of
 	rows int
 }
 
 type wideColumn struct {
 	column
-	aside
+	unknown row
 }
 
 // column returns the column for a test by member m, which may have tested the slot
@@ -251,7 +250,7 @@ func (b *boarder) done() (ok bool) {
 	}
 	b.order()
 	for _, c := range b.wide {
-		b.columns, b.asides = append(b.columns, c.column), append(b.asides, c.aside)
+		b.columns, b.unknown = append(b.columns, c.column), append(b.unknown, c.unknown)
 	}
 	b.x.boards = append(b.x.boards, b.board)
 	return true

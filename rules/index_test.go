@@ -104,3 +104,62 @@ func tellingPack(t *testing.T, schema *rules.Schema, seed uint64, n int) *rules.
 	}
 	return p
 }
+
+// TestIndexFindsWhatJudgingEachRuleDoes takes a pack with what no small one has: more
+// rules of one signature than a group takes, tables that are too large to be made by
+// cell, and slots that let all rules of a group pass.
+func TestIndexFindsWhatJudgingEachRuleDoes(t *testing.T) {
+	shapes := []struct {
+		rules int
+		when  func(i int) string
+	}{
+		{4500, func(i int) string { return fmt.Sprintf(`s.a == "v%d" and n.a >= %d`, i%700, i%5-2) }},
+		{300, func(i int) string {
+			return fmt.Sprintf(`s.a in ["v1", "v2", "v%d"] and n.b >= %d and n.c >= 0`, 3+i%4, i%3-1)
+		}},
+		{400, func(i int) string { return fmt.Sprintf(`"v%d" in l.a and n.b <= %d`, i, i%4) }},
+		{200, func(i int) string { return fmt.Sprintf(`"v%d" in l.a and n.c == 1 and f.a < %d.5`, i%5, i%4) }},
+		{100, func(i int) string {
+			return fmt.Sprintf(`not ("v%d" in l.a) and "v%d" in l.b and n.c == 2 and n.a == %d`, i%3, i%7, i%3)
+		}},
+	}
+	var b strings.Builder
+	n := 0
+	for k, s := range shapes {
+		for i := range s.rules {
+			fmt.Fprintf(&b, "- id: R%d\n  effect: %s\n  why: generated\n  when: %s\n", n, []string{"yellow", "red", "yellow"}[i%3*min(k, 1)], strconv.Quote(s.when(i)))
+			n++
+		}
+	}
+	files, schema := compiletest.Files("default: green\nlimits: {max_cost: 100000000}\n"), compiletest.Schema()
+	files["rules/rules.yaml"] = &fstest.MapFile{Data: []byte(b.String())}
+	p, err := compile.FS(files, compile.Options{Schemas: []*rules.Schema{schema}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, g, notes := rand.New(rand.NewPCG(2, 4096)), compiletest.New(1), 0
+	some := func() (list []string) {
+		for range r.IntN(4) {
+			list = append(list, fmt.Sprintf("v%d", r.IntN(8)*r.IntN(60)))
+		}
+		return list
+	}
+	for range 200 {
+		f := g.Facts(schema)
+		for name, v := range map[string]any{"s.a": fmt.Sprintf("v%d", r.IntN(6)*r.IntN(120)), "l.a": some(), "l.b": some(), "n.c": int64(r.IntN(4) - 1)} {
+			if r.IntN(8) > 0 {
+				if err := f.Set(name, v); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		got := p.Run(f, compiletest.Now)
+		if want := sayingVerdicts(p, f); !reflect.DeepEqual(append([]rules.Note{}, got.Notes...), want) {
+			t.Fatalf("on %s\nindex    %v\nverdicts %v", f.AppendJSON(nil, nil), got.Notes, want)
+		}
+		notes += len(got.Notes)
+	}
+	if notes < 1000 {
+		t.Errorf("%d notes", notes)
+	}
+}
