@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"unsafe"
 
 	"github.com/issuant/issuant/internal/code"
@@ -171,13 +172,24 @@ func (d *Decoder) Decode(dst *Facts, body []byte) (Passed, error) {
 	if w := dst.work; w.decoder != d {
 		w.decoder, w.after = d, append(w.after[:0], d.after...)
 	}
-	s := scanner{b: view(body), d: d, f: dst, after: dst.work.after, learn: true}
+	s := scanner{b: view(body), ahead: view(body), d: d, f: dst, after: dst.work.after, learn: true}
+	if readsAhead && cap(body)-len(body) >= aheadBytes {
+		s.ahead = view(body[:len(body)+aheadBytes])
+	}
 	dst.borrowed = true
 	return s.run()
 }
 
+// aheadBytes are what usual reads beyond the beginning of a value, at most.
+const aheadBytes = 24
+
+// readsAhead: in WASM, where nothing runs at the same time, the memory behind a text may be
+// read, so that the last members need not be read in another way than the others. What
+// stands there makes no difference.
+var readsAhead = runtime.GOARCH == "wasm"
+
 func (s *scanner) run() (Passed, error) {
-	s.left, s.quick = s.d.lim.MaxValues, len(s.b)-24
+	s.left, s.quick = s.d.lim.MaxValues, min(len(s.ahead)-aheadBytes, len(s.b))
 	if (len(s.b)+1)/2 > s.left || s.d.lim.MaxDepth < 2 {
 		s.quick = -1 // values must be counted: each takes two bytes, with a comma, colon or bracket
 	}
@@ -191,7 +203,7 @@ func (s *scanner) run() (Passed, error) {
 // DecodeNew is Decode into new facts, which hold text and are bound by no such rule.
 func (d *Decoder) DecodeNew(text string) (*Facts, Passed, error) {
 	f := NewFacts(d.schema)
-	s := scanner{b: text, d: d, f: f, after: d.after}
+	s := scanner{b: text, ahead: text, d: d, f: f, after: d.after}
 	passed, err := s.run()
 	if err != nil {
 		return nil, Passed{}, err

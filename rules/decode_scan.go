@@ -16,8 +16,9 @@ import (
 // where each reader would wait for the one before.
 type scanner struct {
 	b      string
-	quick  int // up to where a value may begin that usual reads: 24 bytes before the end
-	left   int // values that may still come
+	ahead  string // b, and what lies behind it where that may be read
+	quick  int    // up to where a value may begin that usual reads: 24 bytes before the end of ahead
+	left   int    // values that may still come
 	d      *Decoder
 	f      *Facts
 	passed Passed
@@ -44,12 +45,18 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // whole reads the text, an object. Which facts it leaves present is decided at its end:
 // those that stood, are read, and are not null, which fact has marked.
 func (s *scanner) whole() bool {
-	i := s.blanks(0)
-	if !s.at(i, '{') || !s.value() {
+	if !s.value() {
 		return false
 	}
-	i = s.object(s.d.top, i, 1)
-	if i < 0 || s.blanks(i) != len(s.b) {
+	top, i := s.d.top, 0
+	if s.at(0, '{') && s.at(1, '"') {
+		i = s.members(top, 1, top.start, nil, 1)
+	} else if i = s.blanks(0); s.at(i, '{') {
+		i = s.object(top, i, 1)
+	} else {
+		return false
+	}
+	if i != len(s.b) && (i < 0 || s.blanks(i) != len(s.b)) {
 		return false
 	}
 	for w, read := range s.d.read {
@@ -148,6 +155,7 @@ func (s *scanner) members(t *nameTable, i int, last uint16, named *member, depth
 		switch {
 		case within != nil:
 			i, last = s.members(within.group, i, last, named, depth+1), within.serial
+		case named == ended:
 		case named != nil:
 			i, last = s.fact(named, i, depth), named.serial
 		default:
@@ -165,16 +173,21 @@ func (s *scanner) members(t *nameTable, i int, last uint16, named *member, depth
 	}
 }
 
+// ended stands for a member that was read to its end.
+var ended = new(member)
+
 // usual reads members as long as they are written as nearly all are: the expected ones,
 // without blanks, with a value of a common kind, and a comma after it. It returns where
 // the first begins that is not, the one before it, and the group that both are in when
 // it was entered here. Where only the value is another, named is its member, and next
-// where the value begins.
+// where the value begins; where an object ends here that was not entered here, named is
+// ended, and next where its end stands.
 //
 // It is one loop without calls, in which what is rare leaves the loop, because in a
-// WASM module calls and jumps are most of what an event costs.
+// WASM module calls and jumps are most of what an event costs. What it takes for a part of
+// the text and lies behind it, the others find missing.
 func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, within *member) {
-	b := s.b
+	b := s.ahead
 	for {
 		g := s.after[last]
 		form := g.form
@@ -208,7 +221,7 @@ func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, wit
 				break
 			}
 			if form.read() {
-				s.f.texts[form.column()] = s.b[from:end]
+				s.f.texts[form.column()] = b[from:end]
 			}
 			end++
 		} else if kind == intMember {
@@ -238,8 +251,11 @@ func (s *scanner) usual(i int, last uint16) (next int, before uint16, named, wit
 			i, last = end+1, form.serial()
 			continue
 		}
-		if uint16(x) != '}'|','<<8 || within == nil {
+		if byte(x) != '}' {
 			break
+		}
+		if byte(x>>8) != ',' || within == nil {
+			return end, form.serial(), ended, within
 		}
 		i, last, within = end+2, within.serial, nil
 	}
@@ -515,6 +531,20 @@ func (s *scanner) list(i, depth int) ([]string, int) {
 	}
 	w := s.work()
 	from := len(w.items)
+	// As usual does with members, short items are read where nothing is unusual.
+	for i <= s.quick && s.ahead[i] == '"' && len(w.items)-from < MaxListFact {
+		x := special(word.Within(s.ahead, i+1))
+		end := i + 1 + bits.TrailingZeros64(x)>>3
+		next := word.Within(s.ahead, end)
+		if x == 0 || byte(next) != '"' || byte(next>>8) != ',' && byte(next>>8) != ']' {
+			break
+		}
+		w.items = append(w.items, s.ahead[i+1:end])
+		if i = end + 2; byte(next>>8) == ']' {
+			return w.items[from:len(w.items):len(w.items)], i
+		}
+	}
+	i = s.blanks(i)
 	for {
 		text, next := s.text(i)
 		if next < 0 || !s.value() || len(text) > MaxStringFact || len(w.items)-from == MaxListFact {

@@ -10,3 +10,6 @@ func (p *Pack) WithoutBoards() *Pack {
 	q.index = &x
 	return &q
 }
+
+// ReadAhead makes decoders read what lies behind a body, as in WASM, or not.
+func ReadAhead(yes bool) { readsAhead = yes }
