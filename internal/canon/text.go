@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"math/bits"
 	"slices"
 	"unicode/utf8"
 
@@ -85,9 +86,11 @@ func appendEscaped(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		if i+8 <= len(s) && special(word.Load(s, i))&highs == 0 {
-			i += 8
-			continue
+		if i+8 <= len(s) {
+			n := bits.TrailingZeros64(special(word.Load(s, i))&highs) / 8 // the first one is true
+			if i += n; n == 8 {
+				continue
+			}
 		}
 		c := s[i]
 		if asIs[c] {
