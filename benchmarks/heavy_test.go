@@ -158,6 +158,16 @@ func TestLoadedPackIsSmall(t *testing.T) {
 	agree(t, compiled, issuantOf(t, load(t, bin), ruleset.Plain), events)
 }
 
+// TestLoadTakesFewPiecesOfMemory gates what loading 10,000 rules allocates: it was 190,000
+// pieces when each condition had its own.
+func TestLoadTakesFewPiecesOfMemory(t *testing.T) {
+	bin := packOf(t, ruleset.Plain, 10000).Encode()
+	got := testing.AllocsPerRun(3, func() { load(t, bin) })
+	if t.Logf("%v", got); got > 2000 {
+		t.Errorf("loading 10,000 rules takes %v pieces of memory, more than 2,000", got)
+	}
+}
+
 // TestDecisionsAllocateNothing gates the memory of decisions, from JSON or decoded.
 // Clauses that run on expr's VM allocate there, two pieces each.
 func TestDecisionsAllocateNothing(t *testing.T) {

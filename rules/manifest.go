@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"time"
@@ -180,7 +181,27 @@ const (
 // AppendCanonical appends the canonical JSON of the manifest: format, then its
 // members in a fixed order, defaults written out.
 func (m *Manifest) AppendCanonical(dst []byte) []byte {
-	w := canon.NewWriter(slices.Grow(dst, 1024+512*len(m.Rules)))
+	return m.canonical(slices.Grow(dst, 1024+512*len(m.Rules)), nil)
+}
+
+// canonical is AppendCanonical; full, which may be nil, is given what was written so far
+// whenever it has grown large, and returns where to go on.
+func (m *Manifest) canonical(dst []byte, full func([]byte) []byte) []byte {
+	dst = m.appendHead(dst)
+	for i := range m.Rules {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst = m.Rules[i].appendCanonical(dst); full != nil && len(dst) >= digestPiece {
+			dst = full(dst)
+		}
+	}
+	return append(dst, "]}"...)
+}
+
+// appendHead appends the canonical form up to the first rule.
+func (m *Manifest) appendHead(dst []byte) []byte {
+	w := canon.NewWriter(dst)
 	w.Object().Key("format").Int(1).Key("name").String(m.Name).Key("version").String(m.Version)
 	w.Key("schema")
 	m.Schema.appendCanonical(w)
@@ -205,14 +226,7 @@ func (m *Manifest) AppendCanonical(dst []byte) []byte {
 		w.Object().Key("name").String(l.Name).Key("doc").String(l.Doc).EndObject()
 	}
 	w.EndArray().Key("max_cost").Int(m.MaxCost).Key("owner").String(m.Owner).Key("doc").String(m.Doc)
-	w.Key("rules").Array()
-	var rule []byte
-	for i := range m.Rules {
-		rule = m.Rules[i].appendCanonical(rule[:0])
-		w.Raw(rule)
-	}
-	w.EndArray().EndObject()
-	return w.Bytes()
+	return w.Key("rules").Array().Bytes()
 }
 
 func (p *Param) appendCanonical(w *canon.Writer) {
@@ -273,5 +287,17 @@ func appendTexts(dst []byte, list []string) []byte {
 // ID returns the lower-case hexadecimal SHA-256 of the canonical manifest. Lists
 // are digested apart, so that a list update does not change it.
 func (m *Manifest) ID() string {
-	return digest.Of(m.AppendCanonical(nil))
+	h := sha256.New()
+	full := func(piece []byte) []byte {
+		h.Write(piece)
+		return piece[:0]
+	}
+	full(m.canonical(make([]byte, 0, digestPiece+4096), full))
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	return digest.Text(new([2 * sha256.Size]byte), &sum)
 }
+
+// digestPiece is what is digested at once, in bytes: a large pack is not written out as a
+// whole for that.
+const digestPiece = 16 << 10

@@ -98,9 +98,9 @@ func NewPack(m *Manifest, rules, sections []Condition, lists ...*List) (*Pack, e
 }
 
 func newPack(m *Manifest, rules, sections []Condition, x *index, lists []*List) (*Pack, error) {
-	p := &Pack{manifest: m, id: m.ID(), rules: rules, sections: sections, idField: -1}
+	p := &Pack{manifest: m, id: m.ID(), rules: rules, modes: make([]mode, len(rules)), sections: sections, idField: -1}
 	for i := range m.Rules {
-		p.modes = append(p.modes, modeOf(&m.Rules[i], rules[i]))
+		p.modes[i] = modeOf(&m.Rules[i], rules[i])
 		if p.modes[i].picky {
 			if p.picky == nil {
 				p.picky = make([]uint64, x.words)

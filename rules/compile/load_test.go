@@ -261,3 +261,18 @@ func sealed(b []byte) []byte {
 	}
 	return resealed(b)
 }
+
+// TestLoadTakesFewPiecesOfMemory holds Load to what does not grow with every rule: a large
+// pack would spend more time on its pieces than on its bytes.
+func TestLoadTakesFewPiecesOfMemory(t *testing.T) {
+	const n = 1000 // of each kind
+	b := mustCompile(t, groupedFiles(n)).Encode()
+	got := testing.AllocsPerRun(3, func() {
+		if _, err := rules.Load(b, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if t.Logf("%v for %d rules", got, 2*n); got > n {
+		t.Errorf("%v pieces of memory for %d rules", got, 2*n)
+	}
+}
