@@ -2,7 +2,7 @@ package webhook
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +12,7 @@ import (
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/digest"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 )
 
 // Message is a verified webhook. Only Verifier.Open makes one, and no method
@@ -135,21 +136,29 @@ func (m *Message) AppendReplayKey(dst []byte) []byte {
 	if m.hasReplay {
 		return digest.Append(dst, &m.replay)
 	}
-	// Lengths stand before the texts, so that no two triples give the same bytes.
-	var buf [160]byte
-	b := buf[:0]
-	for _, s := range [...]string{m.scheme, m.account} {
-		b = binary.BigEndian.AppendUint32(b, uint32(len(s)))
-		b = append(b, s...)
+	var room [160]byte // of Pismo's name, and an account of digits
+	b := room[:]
+	if size := 4 + len(m.scheme) + 4 + len(m.account) + 8 + sha256.Size; size <= len(b) {
+		b = b[:size]
+	} else {
+		b = make([]byte, size)
 	}
-	b = binary.BigEndian.AppendUint64(b, uint64(m.iat))
-	b = append(b, m.hash.Sum()[:]...)
+	at := putText(b, putText(b, 0, m.scheme), m.account)
+	word.Store(b, at, bits.ReverseBytes64(uint64(m.iat)))
+	copy(b[at+8:], m.hash.Sum()[:])
 	var t accel.Texts
 	if accel.Linked && accel.SHA256Text(b, &t) {
 		return append(dst, t.Hex()[:]...)
 	}
 	sum := sha256.Sum256(b)
 	return digest.Append(dst, &sum)
+}
+
+// putText writes a text into b from at on, behind its length, so that no two lists of texts
+// give the same bytes, and returns where it ends.
+func putText(b []byte, at int, s string) int {
+	word.Store4(b, at, bits.ReverseBytes32(uint32(len(s))))
+	return at + 4 + copy(b[at+4:], s)
 }
 
 func writeValue(w *canon.Writer, v strictjson.Value) {

@@ -409,7 +409,7 @@ func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
 	}
 	sub := &v[claimSub]
 	switch {
-	case sub.kind == strictjson.String && slices.Contains(p.subjects, sub.text):
+	case sub.kind == strictjson.String && has(p.subjects, sub.text):
 	case sub.kind == strictjson.String && p.observe.subject:
 		m.saw(CheckSubject)
 	default:
@@ -422,6 +422,16 @@ func (p *pismo) parties(m *Message, v *pismoMembers) *Error {
 	return p.account(m, &v[claimAccount])
 }
 
+// has is slices.Contains by word.Equal.
+func has(list []string, s string) bool {
+	for i := range list {
+		if word.Equal(list[i], s) {
+			return true
+		}
+	}
+	return false
+}
+
 func (p *pismo) account(m *Message, id *claim) *Error {
 	if id.kind == strictjson.Invalid {
 		switch {
@@ -432,7 +442,7 @@ func (p *pismo) account(m *Message, id *claim) *Error {
 		}
 		return nil
 	}
-	ours := slices.Contains(p.accounts, id.text) // and digits, as all of them
+	ours := has(p.accounts, id.text) // and digits, as all of them
 	if id.kind != strictjson.String && id.kind != strictjson.Number || !ours && !isAccount(id.text) {
 		return refuse(ErrClaims, "account-id is neither a non-negative integer nor digits")
 	}

@@ -76,7 +76,10 @@ func TestIntegersArePlainDecimal(t *testing.T) {
 			t.Fatalf("%s, want %s", got, want)
 		}
 	}
-	for _, i := range []int64{math.MinInt64, math.MaxInt64, -1, 1e8 - 1, 1e8, 1e8 + 1, 1 << 32} {
+	for _, i := range []int64{math.MinInt64, math.MaxInt64, -1, 1e8 - 1, 1e8, 1e8 + 1, 1 << 32, 1e16 - 1, 1e16} {
+		check(i)
+	}
+	for i := int64(1); i > 0 && i < math.MaxInt64/7; i *= 7 {
 		check(i)
 	}
 	for i := range int64(100_000) {

@@ -4,13 +4,19 @@ package word
 // one before it.
 func Equal(a, b string) bool {
 	n := len(a)
-	if n < 8 || len(b) != n {
-		return a == b
+	if len(b) != n {
+		return false
+	}
+	if n < 8 {
+		if n < 4 {
+			return a == b
+		}
+		return Load4(a, 0) == Load4(b, 0) && Load4(a, n-4) == Load4(b, n-4)
 	}
 	for i := 0; i < n-8; i += 8 {
-		if Load(a, i) != Load(b, i) {
+		if Within(a, i) != Within(b, i) {
 			return false
 		}
 	}
-	return Load(a, n-8) == Load(b, n-8)
+	return Within(a, n-8) == Within(b, n-8)
 }

@@ -15,7 +15,7 @@ func Same(a, b string) bool {
 		return diff == 0
 	}
 	for i := 0; i < n-8; i += 8 {
-		diff |= Load(a, i) ^ Load(b, i)
+		diff |= Within(a, i) ^ Within(b, i)
 	}
-	return diff|(Load(a, n-8)^Load(b, n-8)) == 0
+	return diff|(Within(a, n-8)^Within(b, n-8)) == 0
 }

@@ -135,14 +135,16 @@ func (c *keyCache) jwsVerify(m api.Memory, s []uint64) uint64 {
 		return abi.HostUnsupported
 	}
 	token, ok := view(m, s[4], s[5])
-	last := bytes.LastIndexByte(token, '.')
-	if !ok || last < 0 {
+	// A dot more would stand in the signature, which has none.
+	header := bytes.IndexByte(token, '.')
+	length := bytes.IndexByte(token[header+1:], '.')
+	if !ok || header < 0 || length < 0 {
 		return abi.HostRefused
 	}
-	input, signature := token[:last], token[last+1:]
-	_, payload, ok := bytes.Cut(input, []byte{'.'})
+	end := header + 1 + length
+	payload, input, signature := token[header+1:end], token[:end], token[end+1:]
 	pub := c.keyAt(m, s[1], s[2], s[3])
-	if !ok || pub == nil || base64url.Len(len(signature)) != pub.Size() {
+	if pub == nil || base64url.Len(len(signature)) != pub.Size() {
 		return abi.HostRefused
 	}
 	var room [keycheck.MaxRSABits / 8]byte

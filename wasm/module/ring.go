@@ -12,6 +12,7 @@ import (
 	"github.com/issuant/issuant/internal/canon"
 	"github.com/issuant/issuant/internal/code"
 	"github.com/issuant/issuant/internal/strictjson"
+	"github.com/issuant/issuant/internal/word"
 	"github.com/issuant/issuant/wasm/abi"
 )
 
@@ -182,7 +183,7 @@ func (r *ring) newVerifier(s webhook.Scheme, o *object) (*webhook.Verifier, erro
 
 func (r *ring) verifier(scheme string) (*webhook.Verifier, error) {
 	for i := range r.schemes {
-		if r.schemes[i].name == scheme {
+		if word.Equal(r.schemes[i].name, scheme) {
 			return r.schemes[i].verifier, nil
 		}
 	}
