@@ -44,7 +44,7 @@ type recalled struct {
 }
 
 // recollection is the texts that are kept, by a hash of their verdict.
-type recollection [64]recalled
+type recollection [256]recalled
 
 // maxRecalled bounds a text that is kept, in bytes.
 const maxRecalled = 1024
@@ -54,13 +54,13 @@ const maxRecalled = 1024
 func (r *recollection) at(v *verdict, j *joiner) (e *recalled, there bool) {
 	const spread = 0x9e3779b97f4a7c15
 	hash := (v.first*spread ^ v.second) * spread
-	e = &r[hash>>58]
+	e = &r[hash>>56]
 	if e.verdict != *v || e.methods == 0 {
 		return e, e.verdict == *v && e.before != nil
 	}
 	methods := j.choice()
 	if e.methods != methods {
-		e = &r[(hash^methods)*spread>>58]
+		e = &r[(hash^methods)*spread>>56]
 	}
 	return e, e.verdict == *v && e.methods == methods
 }
