@@ -2,8 +2,6 @@ package trust
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"strings"
 	"time"
@@ -92,11 +90,6 @@ func (s *Statement) inDate(now time.Time) error {
 		return fmt.Errorf("%w: it was good until %s; sign it anew, with a higher revision", ErrExpired, s.Expires.Format(time.RFC3339))
 	}
 	return nil
-}
-
-func digest(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
 }
 
 // parseStatement reads a payload. One text for one statement: what is made again of

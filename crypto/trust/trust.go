@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Sign returns content as a signed file. A signer is an ed25519.PrivateKey, or a key
@@ -21,7 +23,7 @@ func Sign(content []byte, kind Kind, s Statement, signers ...crypto.Signer) ([]b
 		return nil, fmt.Errorf("%w: nobody signs", ErrRoot)
 	}
 	s.NotBefore, s.Expires = s.NotBefore.UTC(), s.Expires.UTC()
-	s.Size, s.SHA256 = uint64(len(content)), digest(content)
+	s.Size, s.SHA256 = uint64(len(content)), digest.Of(content)
 	if wrong := s.check(); wrong != "" {
 		return nil, fmt.Errorf("%w: %s", ErrRoot, wrong)
 	}
@@ -80,7 +82,7 @@ func (e *envelope) sign(signer crypto.Signer) error {
 
 // about refuses a content that was not signed.
 func (s *Statement) about(content []byte) error {
-	if s.Size != uint64(len(content)) || s.SHA256 != digest(content) {
+	if s.Size != uint64(len(content)) || s.SHA256 != digest.Of(content) {
 		return fmt.Errorf("%w: the content is not the one that was signed: changed, cut off, or of another file", ErrUnsigned)
 	}
 	return nil

@@ -4,13 +4,13 @@ import (
 	"crypto/fips140"
 	"crypto/rsa"
 	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/hex"
 	"math/big"
 
 	"github.com/issuant/issuant/crypto/keyring"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Mastercard names keys by a publicKeyFingerprint, and three computations of it are
@@ -39,8 +39,7 @@ func CertificateSHA256(der []byte) (string, error) {
 	if err := checkDER(der); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:]), nil
+	return digest.Of(der), nil
 }
 
 func checkDER(der []byte) error {
@@ -82,8 +81,7 @@ func KeySHA256(pub *rsa.PublicKey) (string, error) {
 	if err != nil {
 		return "", code.Wrap(ErrKey, "its numbers cannot be encoded")
 	}
-	sum := sha256.Sum256(spki)
-	return hex.EncodeToString(sum[:]), nil
+	return digest.Of(spki), nil
 }
 
 // lowerHex returns s in lower case, "" unless it is 1 to max hex digits in pairs.

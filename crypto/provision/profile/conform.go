@@ -8,6 +8,7 @@ import (
 
 	"github.com/issuant/issuant/crypto/provision/card"
 	"github.com/issuant/issuant/internal/code"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Report says how a layout and known answers agree. It holds no value of either.
@@ -69,7 +70,7 @@ func Conform(p Profile, vectors []byte, o Options) (*Report, error) {
 	if name := file.Setup.Profile; name != p.Name {
 		return nil, notVectors("setup.profile is not %q: they are for another layout", p.Name)
 	}
-	report := &Report{Profile: p.Name, Layout: p.Digest(), Vectors: digestOf(vectors), Cases: []Case{}}
+	report := &Report{Profile: p.Name, Layout: p.Digest(), Vectors: digest.Of(vectors), Cases: []Case{}}
 	wanted := false
 	for i := range file.Cases {
 		c := &file.Cases[i]

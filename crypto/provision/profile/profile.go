@@ -1,13 +1,12 @@
 package profile
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/issuant/issuant/internal/canon"
+	"github.com/issuant/issuant/internal/digest"
 )
 
 // Profile describes a format. What is zero takes the default; Check tells whether it
@@ -173,8 +172,7 @@ func (p *Profile) Digest() string {
 	for i := range p.Steps {
 		p.Steps[i].digest(w)
 	}
-	sum := sha256.Sum256(w.EndArray().EndObject().Bytes())
-	return hex.EncodeToString(sum[:])
+	return digest.Of(w.EndArray().EndObject().Bytes())
 }
 
 func (s *Step) digest(w *canon.Writer) {

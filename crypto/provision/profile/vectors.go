@@ -2,7 +2,6 @@ package profile
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -244,10 +243,4 @@ func (f *fixed) opaque(step string) ([]byte, bool) {
 		f.used[step] = true
 	}
 	return slices.Clone(z.b), ok
-}
-
-// digestOf returns the SHA-256 of a file in hex.
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
