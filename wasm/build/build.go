@@ -55,7 +55,11 @@ func Guest(ctx context.Context, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	module, err := shrink(file, opt.Flavour != abi.FlavourFull, version == GoVersion)
+	module, err := shrink(file, form{
+		addresses: opt.Flavour != abi.FlavourFull,
+		frames:    opt.Flavour != abi.FlavourFull && opt.Accelerated, // for wasm/host, whose compiler checks bounds in code
+		packed:    version == GoVersion,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -178,9 +182,8 @@ func (o *Options) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// shrink rewrites the code and the data of a module that Go has linked. It is packed where
-// it has a runtime that unpacks it.
-func shrink(file []byte, fast, packed bool) ([]byte, error) {
+// shrink rewrites the code and the data of a module that Go has linked.
+func shrink(file []byte, how form) ([]byte, error) {
 	m, err := wasmfile.Parse(file)
 	if err != nil {
 		return nil, err
@@ -193,7 +196,7 @@ func shrink(file []byte, fast, packed bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	points, err := straighten(m, t, fast)
+	points, err := straighten(m, t, how)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +209,7 @@ func shrink(file []byte, fast, packed bool) ([]byte, error) {
 	if err := t.dropData(memory); err != nil {
 		return nil, err
 	}
-	if packed {
+	if how.packed {
 		if err := t.pack(memory); err != nil {
 			return nil, err
 		}

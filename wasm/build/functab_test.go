@@ -68,14 +68,14 @@ func TestRuntimeUnpacksTheTableOfFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	points, err := straighten(m, tab, true)
+	points, err := straighten(m, tab, form{addresses: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := tab.narrow(points); err != nil {
 		t.Fatal(err)
 	}
-	module, err := shrink(file, true, true)
+	module, err := shrink(file, form{addresses: true, packed: true})
 	if err != nil {
 		t.Fatal(err)
 	}

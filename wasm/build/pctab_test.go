@@ -70,7 +70,7 @@ func TestNarrowTablesSayTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	points, err := straighten(m, tab, true)
+	points, err := straighten(m, tab, form{addresses: true, frames: true})
 	if err != nil {
 		t.Fatal(err)
 	}

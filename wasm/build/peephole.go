@@ -19,11 +19,20 @@ func init() {
 }
 
 const (
-	opNop       wasmfile.Opcode = 0x01
-	opDrop      wasmfile.Opcode = 0x1a
-	opI32Add    wasmfile.Opcode = 0x6a
-	opI32Wrap   wasmfile.Opcode = 0xa7
-	opI64Extend wasmfile.Opcode = 0xad // an unsigned number
+	opNop        wasmfile.Opcode = 0x01
+	opDrop       wasmfile.Opcode = 0x1a
+	opSelect     wasmfile.Opcode = 0x1b
+	opFirstLoad  wasmfile.Opcode = 0x28 // i32.load
+	opI32Load8U  wasmfile.Opcode = 0x2d
+	opLastLoad   wasmfile.Opcode = 0x35 // i64.load32_u
+	opFirstStore wasmfile.Opcode = 0x36 // i32.store
+	opLastStore  wasmfile.Opcode = 0x3e // i64.store32
+	opI32Sub     wasmfile.Opcode = 0x6b
+	opI64Add     wasmfile.Opcode = 0x7c
+	opI64Store   wasmfile.Opcode = 0x37
+	opI32Add     wasmfile.Opcode = 0x6a
+	opI32Wrap    wasmfile.Opcode = 0xa7
+	opI64Extend  wasmfile.Opcode = 0xad // an unsigned number
 
 	localSP  = 1 // in functions of Go's form: the stack pointer, which global 0 holds for all
 	globalSP = 0

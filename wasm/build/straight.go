@@ -35,12 +35,19 @@ var noReturn = []string{
 	"morestack", "morestack_noctxt",
 }
 
-// straighten gives functions of Go's form straight jumps and, where fast is worth a hundredth
-// of the module's size, keeps addresses, but for those that were written in
-// assembly: the runtime enters some of them at places of its own choice.
+// form says how a module's functions are written, beside what is smaller and quicker at once.
+type form struct {
+	addresses bool // addresses are kept, for a hundredth of the module's size
+	frames    bool // the memory of a frame is checked once, for four hundredths
+	packed    bool // the table of functions is packed: the runtime unpacks it
+}
+
+// straighten gives functions of Go's form straight jumps and what the form says, but for
+// those that were written in assembly: the runtime enters some of them at places of its
+// own choice.
 //
 // It returns where the runtime may ask for values by instruction, by function.
-func straighten(m *wasmfile.Module, t *table, fast bool) (points map[int][]uint32, err error) {
+func straighten(m *wasmfile.Module, t *table, how form) (points map[int][]uint32, err error) {
 	known, err := t.traits()
 	if err != nil {
 		return nil, err
@@ -63,7 +70,7 @@ func straighten(m *wasmfile.Module, t *table, fast bool) (points map[int][]uint3
 		}
 		if !k.assembly {
 			points[i] = asked(c.Instrs, firstPC+int64(i), k.deferReturn)
-			if err := straight(c, firstPC+int64(i), k.deferReturn, ends, fast); err != nil {
+			if err := straight(c, firstPC+int64(i), k.deferReturn, ends, how); err != nil {
 				return nil, fmt.Errorf("%w (function %d)", err, i)
 			}
 		}
@@ -92,11 +99,39 @@ func asked(instrs []wasmfile.Instr, self int64, deferReturn uint32) []uint32 {
 
 // straight writes one function anew: of self in the upper bits of its return addresses. The
 // functions that do not come back are given by their index.
-func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int64]bool, fast bool) error {
+func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int64]bool, how form) error {
 	f, err := newFunction(c.Instrs)
-	if err != nil || f == nil {
+	if err != nil {
 		return err
 	}
+	switch {
+	case f != nil:
+		if err := f.straighten(self, deferReturn, noReturn); err != nil {
+			return err
+		}
+		if f.nodes = foldOffsets(f.nodes); how.frames {
+			f.nodes = lowerPointer(f.nodes, self)
+		}
+	case slices.ContainsFunc(c.Instrs, func(in wasmfile.Instr) bool { return in.Op == wasmfile.OpBrTable }):
+		return nil
+	default: // it calls nothing
+		if f, err = named(c.Instrs); err != nil {
+			return err
+		}
+		f.nodes = foldOffsets(f.nodes)
+	}
+	if how.addresses {
+		f.keepAddresses(c)
+	}
+	if how.frames {
+		f.nodes = reachFrames(f.nodes)
+	}
+	c.Instrs = f.instrs()
+	return nil
+}
+
+// straighten writes a function of Go's form with straight jumps.
+func (f *function) straighten(self int64, deferReturn uint32, noReturn map[int64]bool) error {
 	jumps, ends := f.jumps()
 	if len(ends) != len(f.blocks) {
 		return fmt.Errorf("%w: %d entries, and %d blocks", ErrLink, len(ends), len(f.blocks))
@@ -104,10 +139,6 @@ func straight(c *wasmfile.Code, self int64, deferReturn uint32, noReturn map[int
 	resumed := f.resumed(self, deferReturn, noReturn)
 	f.leave(noReturn)
 	f.nodes = peephole(f.write(newPlan(jumps, resumed), jumps, ends))
-	if fast {
-		f.keepAddresses(c)
-	}
-	c.Instrs = f.instrs()
 	return nil
 }
 
