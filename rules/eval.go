@@ -64,7 +64,7 @@ func truthFrom(b bool) (Truth, code.Code) {
 
 var opposite = [...]Truth{Unknown: Unknown, False: True, True: False, Error: Error}
 
-// builder makes closures from a tree that logic.Examine has passed.
+// builder makes closures from a tree that a logic.Examiner has passed.
 type builder struct {
 	schema *Schema
 	match  matchers
@@ -423,7 +423,7 @@ func general[T any](b builder, e *logic.Expr, self func(*logic.Expr) valueOf[T],
 	return nil, false
 }
 
-// impossible is for nodes that logic.Examine lets through for no type.
+// impossible is for nodes that a logic.Examiner lets through for no type.
 func impossible[T any]() valueOf[T] {
 	return func(*Env, string) (v T, c code.Code) { return v, code.Internal }
 }

@@ -86,6 +86,9 @@ func newFormReader(s *Schema, lists int, re Regexps) *formReader {
 func (r *formReader) form(text string, c *Lowered) (n int, err error) {
 	clear(r.Reads)
 	leaves, at := logic.Uvarint(text, 0)
+	if at == 0 {
+		return 0, errLeaves
+	}
 	sum, n, err := r.Examine(text[at:])
 	if at += n; err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrForm, err)
@@ -101,13 +104,18 @@ func (r *formReader) form(text string, c *Lowered) (n int, err error) {
 		if node, at = logic.Uvarint(text, from+int(size)); at == 0 || node > nodes {
 			return 0, errLeaves
 		}
-		if node == 0 {
-			own, n, err := r.Examine(text[at:])
-			if at += n; err != nil {
-				return 0, fmt.Errorf("%w: %w", ErrForm, err)
+		if node > 0 {
+			if r.Truths[node>>6]>>(node&63)&1 == 0 { // it cannot be judged on its own
+				return 0, errLeaves
 			}
-			c.foreign, c.patterns = c.foreign || own.Foreign, c.patterns || own.Patterns
+			continue
 		}
+		truths := r.Truths
+		own, n, err := r.Examine(text[at:])
+		if at += n; err != nil {
+			return 0, fmt.Errorf("%w: %w", ErrForm, err)
+		}
+		c.foreign, c.patterns, r.Truths = c.foreign || own.Foreign, c.patterns || own.Patterns, truths
 	}
 	if leaves > nodes {
 		return 0, errLeaves

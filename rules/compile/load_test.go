@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -218,6 +219,62 @@ func groupedFiles(n int) fstest.MapFS {
 		fmt.Fprintf(&b, "- {id: B%d, effect: yellow, why: w, when: 'any(card.codes, # in [\"C%d\", \"D\"]) and token.source != \"s%d\"'}\n", i, i, i)
 	}
 	return pack(smallPack, b.String())
+}
+
+// TestLoadRefusesALeafThatCannotBeJudged names as a leaf of a condition one of its fields
+// or constants, of which an explanation would make a truth.
+func TestLoadRefusesALeafThatCannotBeJudged(t *testing.T) {
+	const when = `card.status == "lost"`
+	good := mustCompile(t, pack(smallPack, "- {id: R, effect: red, why: w, when: '"+when+"'}\n")).Encode()
+	at := bytes.LastIndex(good, []byte(when)) + len(when)
+	for node, ok := range map[byte]bool{0: false, 1: true, 2: false, 3: false, 4: false} {
+		b := bytes.Clone(good)
+		b[at] = node
+		if _, err := rules.Load(resealed(b), nil); ok != (err == nil) || !ok && !errors.Is(err, rules.ErrForm) {
+			t.Errorf("node %d: %v", node, err)
+		}
+	}
+}
+
+// TestChangedBytesAreRefusedOrStayWithinTheirBounds changes every byte of real packs in
+// three ways and seals them again, as a forger would: Load refuses what comes of it with a
+// code, or it is a pack that is written as it was read and judges events without a panic.
+func TestChangedBytesAreRefusedOrStayWithinTheirBounds(t *testing.T) {
+	facts := compiletest.New(1).Facts(rules.EventV1())
+	refused, loaded := 0, 0
+	for _, files := range []fstest.MapFS{largeFiles(), groupedFiles(13)} {
+		good := mustCompile(t, files).Encode()
+		step := 7
+		if os.Getenv("ISSUANT_SOAK") != "" {
+			step = 1
+		} else if testing.Short() || underRace {
+			step = 29
+		}
+		for i := 8; i < len(good)-sha256.Size; i += step {
+			for _, with := range [...]byte{good[i] ^ 1<<(i&7), good[i] + 1, 0xff} {
+				b := bytes.Clone(good)
+				b[i] = with
+				p, err := rules.Load(resealed(b), nil)
+				if err != nil {
+					if code.Of(err) == code.Internal {
+						t.Fatalf("byte %d as %#x: an error without a code: %v", i, with, err)
+					}
+					refused++
+					continue
+				}
+				loaded++
+				if !bytes.Equal(p.Encode(), resealed(b)) {
+					t.Fatalf("byte %d as %#x: the pack is written otherwise", i, with)
+				}
+				p.Run(facts, compiletest.Now)
+				p.Verdicts(facts, compiletest.Now)
+				p.Condition(0).Leaves(p.Env(facts, compiletest.Now))
+			}
+		}
+	}
+	if t.Logf("%d refused, %d loaded", refused, loaded); min(refused, loaded) < 100 {
+		t.Errorf("%d refused, %d loaded", refused, loaded)
+	}
 }
 
 func FuzzLoad(f *testing.F) {

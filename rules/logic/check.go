@@ -42,6 +42,10 @@ type Examiner struct {
 	Scope
 	Reads []uint64 // bit by field: what trees read since the caller last cleared it
 
+	// Truths tells of each node of the last tree whether it is a Bool outside of loops,
+	// which can be judged on its own: bit by number, from 1 on, a node before its arguments.
+	Truths [MaxNodes/64 + 1]uint64
+
 	text    string
 	bad     error
 	summary Summary
@@ -62,6 +66,7 @@ func NewExaminer(in Scope) *Examiner {
 // decoded, judged or normalised. The text may be anyone's. The error wraps ErrTree.
 func (c *Examiner) Examine(text string) (s Summary, n int, err error) {
 	c.text, c.bad, c.summary, c.size, c.fixed, c.items = text, nil, Summary{}, 0, 0, c.items[:0]
+	c.Truths[0] = 0
 	n, t, _ := c.node(0, false)
 	if t != Bool {
 		c.fault("a condition is a bool")
@@ -138,6 +143,7 @@ func (c *Examiner) node(at int, loop bool) (next int, t Type, field int) {
 	if int(op) >= len(shapes) || !shapes[op].known || c.size > MaxNodes {
 		return c.fault("a node has no such form, or the tree is too large"), 0, -1
 	}
+	c.note(t == Bool && !loop)
 	s := &shapes[op]
 	at, c.fixed = at+2, min(c.fixed+s.cost, MaxCost)
 	switch op {
@@ -187,6 +193,17 @@ func (c *Examiner) node(at int, loop bool) (next int, t Type, field int) {
 	}
 	c.summary.Fallible = c.summary.Fallible || s.fallible && fallible(op, t, of.at(0))
 	return at, t, -1
+}
+
+// note keeps of the node that was reached whether it can be judged on its own.
+func (c *Examiner) note(truth bool) {
+	n := c.summary.Nodes
+	if n&63 == 0 {
+		c.Truths[n>>6] = 0
+	}
+	if truth {
+		c.Truths[n>>6] |= 1 << (n & 63)
+	}
 }
 
 // fact reads the number of a field, -1 when there is none such.
