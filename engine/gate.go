@@ -57,6 +57,7 @@ type GateOptions struct {
 //	}
 //	gather(call.Event)
 //	reply, err := gate.Answer(call, time.Now()) // the reply is to be sent even if err != nil
+//	call.Release()                              // only where nobody keeps anything of it
 //
 // Every message leaves one record, and leaves it before its answer; where it
 // cannot be written, the answer is 503.
