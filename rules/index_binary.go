@@ -15,8 +15,8 @@ import (
 //
 //	slots: how many, then each: field, function, list, type, texts: the points, texts: the
 //	       cuts, numbers: the cuts (varints)
-//	groups: how many, then each: rules: how many, then each: rule, ask; open: a bool, then
-//	       as many words; entries: how many, then each: slot, list test, unknown, lists,
+//	groups: how many, then each: rules: how many (at most 4,096), then each: rule, ask; open:
+//	       a bool, then as many words; entries: how many, then each: slot, list test, unknown, lists,
 //	       words: how many, and 8 bytes of each, big-endian; spans: of the absent, of each
 //	       region; points, and the span of each
 //	few: conjunctions: how many, then each: rule, open, ask, tests: how many, then each:
