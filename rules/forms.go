@@ -111,6 +111,7 @@ func (r *formReader) form(text string, c *Lowered) (n int, err error) {
 			continue
 		}
 		truths := r.Truths
+		r.Truths = nil
 		own, n, err := r.Examine(text[at:])
 		if at += n; err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrForm, err)

@@ -44,7 +44,7 @@ type Examiner struct {
 
 	// Truths tells of each node of the last tree whether it is a Bool outside of loops,
 	// which can be judged on its own: bit by number, from 1 on, a node before its arguments.
-	Truths [MaxNodes/64 + 1]uint64
+	Truths []uint64
 
 	text    string
 	bad     error
@@ -66,7 +66,7 @@ func NewExaminer(in Scope) *Examiner {
 // decoded, judged or normalised. The text may be anyone's. The error wraps ErrTree.
 func (c *Examiner) Examine(text string) (s Summary, n int, err error) {
 	c.text, c.bad, c.summary, c.size, c.fixed, c.items = text, nil, Summary{}, 0, 0, c.items[:0]
-	c.Truths[0] = 0
+	c.Truths = append(c.Truths[:0], 0)
 	n, t, _ := c.node(0, false)
 	if t != Bool {
 		c.fault("a condition is a bool")
@@ -198,8 +198,8 @@ func (c *Examiner) node(at int, loop bool) (next int, t Type, field int) {
 // note keeps of the node that was reached whether it can be judged on its own.
 func (c *Examiner) note(truth bool) {
 	n := c.summary.Nodes
-	if n&63 == 0 {
-		c.Truths[n>>6] = 0
+	if n>>6 == len(c.Truths) {
+		c.Truths = append(c.Truths, 0)
 	}
 	if truth {
 		c.Truths[n>>6] |= 1 << (n & 63)
