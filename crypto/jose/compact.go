@@ -32,6 +32,15 @@ func cut(token string, dots []int) error {
 	return nil
 }
 
+// notBase64 is the error for a part of a token that does not decode, and says where the cause
+// is a line break, which other decoders pass over.
+func notBase64(token, part string) error {
+	if strings.ContainsAny(token, "\r\n") {
+		return malformed("token has a line break")
+	}
+	return malformed(part + " is not canonical base64url")
+}
+
 // tokens are buffers for tokens that are written, and for digests and MACs of those that are
 // read. What stays in one is no secret.
 var tokens = sync.Pool{New: func() any { return new([]byte) }}

@@ -99,7 +99,7 @@ func (e *JWE) decode(token string, dots [4]int) error {
 		}
 		var ok bool
 		if buf, ok = base64url.Append(buf, token[from:to]); !ok {
-			return malformed(what + " is not canonical base64url")
+			return notBase64(token, what)
 		}
 		ends[i], from = len(buf), to+1
 	}

@@ -137,7 +137,7 @@ func (j *JWS) decode(token string) error {
 	var ok bool
 	if j.Alg == "" { // not remembered
 		if buf, ok = base64url.Append(buf, token[:j.dots[0]]); !ok {
-			return malformed("header is not canonical base64url")
+			return notBase64(token, "header")
 		}
 		var p protected
 		if err := p.read(buf, false); err != nil {
@@ -147,11 +147,11 @@ func (j *JWS) decode(token string) error {
 	}
 	n := len(buf)
 	if buf, ok = base64url.Append(buf, token[j.dots[0]+1:j.dots[1]]); !ok {
-		return malformed("payload is not canonical base64url")
+		return notBase64(token, "payload")
 	}
 	m := len(buf)
 	if buf, ok = base64url.Append(buf, token[j.dots[1]+1:]); !ok {
-		return malformed("signature is not canonical base64url")
+		return notBase64(token, "signature")
 	}
 	j.decoded, j.payload, j.signature = buf, buf[n:m:m], buf[m:]
 	return nil
