@@ -31,8 +31,24 @@ func initialise() *module.Module {
 // main is never called: the module is a reactor.
 func main() {}
 
+// calls counts replies.
+var calls uint32
+
+// collectEvery is after how many calls garbage is collected. Once Go's collector has begun to
+// mark, only calls go on with it, since between them no goroutine runs, and each marks little:
+// meanwhile the heap grows beyond what is alive, by half in a million decisions, and WASM's
+// memory never shrinks. A collection takes some milliseconds, a hundredth of so many calls.
+// The first one comes early, so that what it takes for itself is there from then on.
+const (
+	collectEvery = 1 << 16
+	collectFirst = 1 << 12
+)
+
 // result returns where a reply lies. The module holds on to it until the next call.
 func result(reply []byte) uint64 {
+	if calls++; calls%collectEvery == collectFirst {
+		runtime.GC()
+	}
 	return abi.Result(uint32(uintptr(unsafe.Pointer(unsafe.SliceData(reply)))), uint32(len(reply)))
 }
 
