@@ -13,10 +13,7 @@ import (
 
 // addresses finds where addresses are made of pointers.
 type addresses struct {
-	state  map[int64]int         // pointer: the node that made the address kept for it; nil where nothing gets to
-	at     map[int]map[int64]int // what holds at the end of a block, of all that goes there
-	before map[int]map[int64]int // what holds where an if begins
-	loops  map[int]bool          // labels that lead back
+	ways[map[int64]int] // pointer: the node that made the address kept for it
 
 	reused map[int]int  // node that makes an address again: the node that made it
 	kept   map[int]bool // nodes whose addresses are used again
@@ -37,12 +34,17 @@ func (f *function) keepAddresses(c *wasmfile.Code) {
 // keptAddresses returns the nodes with addresses kept, and of how many pointers. The variables
 // begin with the given one.
 func keptAddresses(nodes []node, variables int64) (out []node, pointers int) {
-	a := &addresses{
-		state: map[int64]int{}, at: map[int]map[int64]int{}, before: map[int]map[int64]int{}, loops: map[int]bool{},
-		reused: map[int]int{}, kept: map[int]bool{},
+	a := &addresses{reused: map[int]int{}, kept: map[int]bool{}}
+	a.begin(map[int64]int{})
+	a.copy = maps.Clone[map[int64]int]
+	a.loop = func(int) map[int64]int { return map[int64]int{} } // nothing is taken to hold
+	a.join = func(_ int, there, here map[int64]int) map[int64]int {
+		maps.DeleteFunc(there, func(pointer int64, by int) bool { have, ok := here[pointer]; return !ok || have != by })
+		return there
 	}
 	for i := range nodes {
-		a.node(nodes, i)
+		a.look(nodes, i)
+		a.node(nodes[i])
 	}
 	names := map[int64]int64{}
 	keep := func(pointer int64) int64 {
@@ -67,76 +69,24 @@ func keptAddresses(nodes []node, variables int64) (out []node, pointers int) {
 	return out, len(names)
 }
 
-func (a *addresses) node(nodes []node, i int) {
+// look notes addresses that a node makes, and pointers that it changes.
+func (a *addresses) look(nodes []node, i int) {
 	n := nodes[i]
 	switch n.Op {
 	case wasmfile.OpLocalGet:
-		if i+1 < len(nodes) && nodes[i+1].Op == opI32Wrap && a.state != nil {
+		if i+1 < len(nodes) && nodes[i+1].Op == opI32Wrap && a.live {
 			a.make(n.N, i)
 		}
 	case wasmfile.OpLocalSet, wasmfile.OpLocalTee:
-		delete(a.state, n.N)
-	case wasmfile.OpLoop:
-		a.loops[n.label] = true
-		if a.state != nil {
-			a.state = map[int64]int{}
-		}
-	case wasmfile.OpIf:
-		a.before[n.label] = maps.Clone(a.state)
-	case wasmfile.OpElse:
-		a.branch(n.label)
-		a.state = a.before[n.label]
-		delete(a.before, n.label)
-	case wasmfile.OpEnd:
-		a.end(n.label)
-	case wasmfile.OpBr:
-		a.branch(n.label)
-		a.state = nil
-	case wasmfile.OpBrIf:
-		a.branch(n.label)
-	case wasmfile.OpBrTable:
-		for _, l := range n.labels {
-			a.branch(l)
-		}
-		a.state = nil
-	case wasmfile.OpReturn, wasmfile.OpUnreachable:
-		a.state = nil
+		delete(a.now, n.N)
 	}
 }
 
 // make notes that a node makes an address of a pointer.
 func (a *addresses) make(pointer int64, i int) {
-	if by, ok := a.state[pointer]; ok {
+	if by, ok := a.now[pointer]; ok {
 		a.reused[i], a.kept[by] = by, true
 	} else {
-		a.state[pointer] = i
+		a.now[pointer] = i
 	}
-}
-
-// branch joins what holds here with what holds elsewhere on the way to a block's end.
-func (a *addresses) branch(label int) {
-	if a.state == nil || a.loops[label] {
-		return // at the beginning of a loop nothing is taken to hold
-	}
-	there, ok := a.at[label]
-	if !ok {
-		a.at[label] = maps.Clone(a.state)
-		return
-	}
-	maps.DeleteFunc(there, func(pointer int64, by int) bool { have, ok := a.state[pointer]; return !ok || have != by })
-}
-
-func (a *addresses) end(label int) {
-	if a.loops[label] {
-		return // one leaves a loop behind its last instruction
-	}
-	a.branch(label)
-	if before, ok := a.before[label]; ok { // an if without an else
-		a.state = before
-		if before != nil {
-			a.branch(label)
-		}
-		delete(a.before, label)
-	}
-	a.state = a.at[label]
 }

@@ -18,19 +18,15 @@ type pointerID struct {
 
 // reached is what is known at a place of the code.
 type reached struct {
-	id      pointerID
-	bound   int64 // so many bytes from the stack pointer on are in memory
-	nowhere bool  // nothing gets here
+	id    pointerID
+	bound int64 // so many bytes from the stack pointer on are in memory
 }
 
 // reach finds how far the checks of a function's accesses reach.
 type reach struct {
-	nodes  []node
-	now    reached
-	at     map[int]reached // what holds at the end of a block, of all that goes there
-	before map[int]reached // what holds where an if begins
-	loops  map[int]bool
-	by     []int // the node that makes an access's address
+	ways[reached]
+	nodes []node
+	by    []int // the node that makes an access's address
 
 	need   func(i int, end int64) // an access that is checked
 	access func(end int64)        // any access
@@ -70,83 +66,28 @@ func reachFrames(nodes []node) []node {
 }
 
 func (r *reach) walk() {
-	r.now = reached{id: pointerID{at: -1}}
-	r.at, r.before, r.loops = map[int]reached{}, map[int]reached{}, map[int]bool{}
+	r.begin(reached{id: pointerID{at: -1}})
+	r.copy = func(s reached) reached { return s }
+	r.loop = func(label int) reached { return reached{id: pointerID{label: label}} }
+	r.join = func(label int, a, b reached) reached {
+		if a.id != b.id {
+			return reached{id: pointerID{label: label}}
+		}
+		return reached{a.id, min(a.bound, b.bound)}
+	}
 	for i, n := range r.nodes {
 		r.look(i, n)
-		r.flow(i, n)
-	}
-}
-
-// flow follows the ways through the code.
-func (r *reach) flow(i int, n node) {
-	switch n.Op {
-	case wasmfile.OpLocalSet, wasmfile.OpLocalTee:
-		if n.N == localSP {
-			r.now.id, r.now.bound = pointerID{at: i}, 0
+		if (n.Op == wasmfile.OpLocalSet || n.Op == wasmfile.OpLocalTee) && n.N == localSP {
+			r.now = reached{id: pointerID{at: i}}
 		}
-	case wasmfile.OpLoop:
-		r.loops[n.label] = true
-		r.now.id, r.now.bound = pointerID{label: n.label}, 0
-	case wasmfile.OpIf:
-		r.before[n.label] = r.now
-	case wasmfile.OpElse:
-		r.branch(n.label)
-		r.now = r.before[n.label]
-		delete(r.before, n.label)
-	case wasmfile.OpEnd:
-		r.end(n.label)
-	case wasmfile.OpBrIf:
-		r.branch(n.label)
-	case wasmfile.OpBr:
-		r.branch(n.label)
-		r.now.nowhere = true
-	case wasmfile.OpBrTable:
-		for _, l := range n.labels {
-			r.branch(l)
-		}
-		r.now.nowhere = true
-	case wasmfile.OpReturn, wasmfile.OpUnreachable:
-		r.now.nowhere = true
+		r.node(n)
 	}
-}
-
-// branch joins what holds here with what holds elsewhere on the way to a block's end.
-func (r *reach) branch(label int) {
-	if r.now.nowhere || r.loops[label] {
-		return
-	}
-	there, ok := r.at[label]
-	switch {
-	case !ok:
-		there = r.now
-	case there.id != r.now.id:
-		there.id, there.bound = pointerID{label: label}, 0
-	default:
-		there.bound = min(there.bound, r.now.bound)
-	}
-	r.at[label] = there
-}
-
-func (r *reach) end(label int) {
-	if r.loops[label] {
-		return
-	}
-	r.branch(label)
-	if before, ok := r.before[label]; ok { // an if without an else
-		r.now = before
-		r.branch(label)
-		delete(r.before, label)
-	}
-	there, ok := r.at[label]
-	r.now = there
-	r.now.nowhere = !ok
 }
 
 // look looks at a load or a store: whether it is one from the stack pointer on, and is checked.
 func (r *reach) look(i int, n node) {
 	by := r.by[i]
-	if by < 0 || r.now.nowhere || !r.isPointer(by) {
+	if by < 0 || !r.live || !r.isPointer(by) {
 		return
 	}
 	end := n.N + accessed(n.Op)
